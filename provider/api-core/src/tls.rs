@@ -1,0 +1,205 @@
+//! Which servers are believed: system roots, a given authority, one pinned certificate, or anyone.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use rustls::{
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
+};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
+use sha2::{Digest, Sha256};
+
+use crate::{Error, Result};
+
+/// How the server's certificate is checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// The authorities of the operating system.
+    #[default]
+    System,
+    /// The authorities of a PEM text, and no others.
+    Authority(String),
+    /// One certificate, known by its SHA-256 fingerprint; its names and dates do not matter.
+    Fingerprint(Fingerprint),
+    /// Any certificate at all.
+    Insecure,
+}
+
+/// The SHA-256 of a certificate in DER form, written `AA:BB:…` as Proxmox prints it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// The fingerprint of a DER certificate.
+    pub fn of(der: &[u8]) -> Self {
+        Self(Sha256::digest(der).into())
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = || {
+            Error::config(
+                "a certificate fingerprint is 32 hexadecimal bytes, separated by colons or not",
+            )
+        };
+        let digits: String = text.trim().chars().filter(|c| *c != ':').collect();
+        if digits.len() != 64 || !digits.is_ascii() {
+            return Err(wrong());
+        }
+        let mut bytes = [0; 32];
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte =
+                u8::from_str_radix(&digits[index * 2..index * 2 + 2], 16).map_err(|_| wrong())?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, byte) in self.0.iter().enumerate() {
+            write!(f, "{}{byte:02X}", if index == 0 { "" } else { ":" })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The TLS settings that a trust asks for.
+pub(crate) fn client_config(trust: &Trust) -> Result<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|e| Error::config(e.to_string()))?;
+    let pinned = match trust {
+        Trust::System => {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if roots.is_empty() {
+                return Err(Error::config(
+                    "the operating system has no trusted certificate authorities; give one, or a fingerprint",
+                ));
+            }
+            return Ok(builder.with_root_certificates(roots).with_no_client_auth());
+        }
+        Trust::Authority(pem) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+                let certificate = certificate.map_err(|e| {
+                    Error::config(format!("the certificate authority is not valid PEM: {e}"))
+                })?;
+                roots.add(certificate).map_err(|e| {
+                    Error::config(format!("the certificate authority cannot be used: {e}"))
+                })?;
+            }
+            if roots.is_empty() {
+                return Err(Error::config(
+                    "the certificate authority text holds no PEM certificate",
+                ));
+            }
+            return Ok(builder.with_root_certificates(roots).with_no_client_auth());
+        }
+        Trust::Fingerprint(fingerprint) => Some(*fingerprint),
+        Trust::Insecure => None,
+    };
+    Ok(builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Pinned { pinned, provider }))
+        .with_no_client_auth())
+}
+
+/// Accepts one certificate, or any. The handshake signature is checked either way, so that a copied
+/// certificate without its key is refused.
+#[derive(Debug)]
+struct Pinned {
+    pinned: Option<Fingerprint>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let shown = Fingerprint::of(end_entity);
+        match self.pinned {
+            Some(pinned) if pinned != shown => Err(rustls::Error::General(format!(
+                "the server shows a certificate with the fingerprint {shown}, not {pinned}"
+            ))),
+            _ => Ok(ServerCertVerified::assertion()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_reads_with_and_without_colons_in_either_case() {
+        let shown = Fingerprint::of(b"x").to_string();
+        assert_eq!(shown.len(), 95);
+        assert_eq!(shown.parse::<Fingerprint>().unwrap(), Fingerprint::of(b"x"));
+        assert_eq!(
+            shown
+                .replace(':', "")
+                .to_lowercase()
+                .parse::<Fingerprint>()
+                .unwrap(),
+            Fingerprint::of(b"x")
+        );
+        assert!("AA:BB".parse::<Fingerprint>().is_err());
+    }
+
+    #[test]
+    fn an_empty_authority_is_refused() {
+        assert!(client_config(&Trust::Authority("nothing".into())).is_err());
+    }
+}

@@ -1,0 +1,217 @@
+//! The transport against a server that cuts connections, answers late and shows odd certificates.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use api_core::{Error, Fingerprint, Method, Options, Request, Scope, Transport, Trust};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpListener,
+};
+
+/// Reads one request head (the tests send no bodies); false if the client hung up.
+async fn head(stream: &mut (impl AsyncRead + Unpin)) -> bool {
+    let (mut seen, mut byte) = (Vec::new(), [0]);
+    while !seen.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte).await.unwrap_or(0) == 0 {
+            return false;
+        }
+        seen.push(byte[0]);
+    }
+    true
+}
+
+async fn answer(stream: &mut (impl AsyncWrite + Unpin), text: &str) {
+    let _ = stream.write_all(text.as_bytes()).await;
+    let _ = stream.flush().await;
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+
+/// A server that gives each request the next script; an empty script cuts the connection.
+async fn server(scripts: &'static [&'static str]) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let count = Arc::new(AtomicUsize::new(0));
+    let seen = count.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let seen = seen.clone();
+            tokio::spawn(async move {
+                while head(&mut stream).await {
+                    let script =
+                        scripts[seen.fetch_add(1, Ordering::SeqCst).min(scripts.len() - 1)];
+                    match script {
+                        "" => return,
+                        "hang" => std::future::pending().await,
+                        text => answer(&mut stream, text).await,
+                    }
+                    if script.contains("close") {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (endpoint, count)
+}
+
+fn transport(endpoint: &str) -> Transport {
+    let mut options = Options::new(endpoint, Trust::System);
+    options.attempt = Duration::from_millis(300);
+    Transport::new(options).unwrap()
+}
+
+fn scope() -> Scope {
+    Scope::within(Duration::from_secs(10))
+}
+
+#[tokio::test]
+async fn a_read_survives_cut_connections_and_lost_proxies() {
+    let (endpoint, count) = server(&[
+        "",
+        "HTTP/1.1 596 Connection timed out\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        OK,
+    ])
+    .await;
+    let got = transport(&endpoint)
+        .send(&scope(), &Request::new(Method::GET, "/x"))
+        .await
+        .unwrap();
+    assert_eq!((got.status, &got.body[..]), (200, &b"hi"[..]));
+    assert_eq!(count.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_is_sent_once() {
+    for script in [
+        &[""][..],
+        &["hang"],
+        &["HTTP/1.1 595 Connection refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"],
+    ] {
+        let (endpoint, count) = server(Box::leak(script.to_vec().into_boxed_slice())).await;
+        let got = transport(&endpoint)
+            .send(&scope(), &Request::new(Method::POST, "/x?secret=1"))
+            .await;
+        assert!(
+            matches!(got, Err(Error::MaybeApplied { ref path, .. }) if path == "/x"),
+            "{script:?} {got:?}"
+        );
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+    }
+}
+
+#[tokio::test]
+async fn nothing_listening_means_never_sent_after_a_few_tries() {
+    let address = {
+        TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .local_addr()
+            .unwrap()
+    };
+    let got = transport(&format!("http://{address}"))
+        .send(&scope(), &Request::new(Method::POST, "/x"))
+        .await;
+    assert!(matches!(got, Err(Error::NeverSent { .. })), "{got:?}");
+}
+
+#[tokio::test]
+async fn the_reason_phrase_and_the_pool_work() {
+    let odd = "HTTP/1.1 500 Configuration file 'a' does not exist\r\nContent-Length: 0\r\n\r\n";
+    let (endpoint, count) = server(Box::leak(vec![odd, OK].into_boxed_slice())).await;
+    let transport = transport(&endpoint);
+    let got = transport
+        .send(&scope(), &Request::new(Method::GET, "/x"))
+        .await
+        .unwrap();
+    assert_eq!(
+        (got.status, got.reason.as_str()),
+        (500, "Configuration file 'a' does not exist")
+    );
+    assert_eq!(
+        transport
+            .send(&scope(), &Request::new(Method::GET, "/x"))
+            .await
+            .unwrap()
+            .reason,
+        "OK"
+    );
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn the_deadline_and_the_cancellation_end_a_hanging_read() {
+    let (endpoint, _) = server(&["hang"]).await;
+    let started = Instant::now();
+    let got = transport(&endpoint)
+        .send(
+            &Scope::within(Duration::from_millis(100)),
+            &Request::new(Method::GET, "/x"),
+        )
+        .await;
+    assert!(matches!(got, Err(Error::TimedOut)), "{got:?}");
+    let scope = scope();
+    let token = scope.cancelled().clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        token.cancel();
+    });
+    let got = transport(&endpoint)
+        .send(&scope, &Request::new(Method::GET, "/x"))
+        .await;
+    assert!(matches!(got, Err(Error::Cancelled)), "{got:?}");
+    assert!(started.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_pinned_certificate_is_believed_and_another_is_not() {
+    let made = rcgen::generate_simple_self_signed(vec!["pve.example".to_owned()]).unwrap();
+    let der = made.cert.der().clone();
+    let pin = Fingerprint::of(&der);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = rustls_pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![der], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("https://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                continue;
+            };
+            if head(&mut stream).await {
+                answer(&mut stream, OK).await;
+            }
+        }
+    });
+    let try_with = async |trust: Trust| {
+        let transport = Transport::new(Options::new(endpoint.as_str(), trust)).unwrap();
+        transport
+            .send(&scope(), &Request::new(Method::GET, "/"))
+            .await
+    };
+    assert_eq!(try_with(Trust::Fingerprint(pin)).await.unwrap().status, 200);
+    assert_eq!(try_with(Trust::Insecure).await.unwrap().status, 200);
+    let other = try_with(Trust::Fingerprint(Fingerprint::of(b"other")))
+        .await
+        .unwrap_err();
+    assert!(matches!(other, Error::Untrusted { .. }), "{other:?}");
+    assert!(api_core::chain(&other).contains(&pin.to_string()));
+    // Its names do not fit, so the authority check has to refuse it.
+    let named = try_with(Trust::Authority(made.cert.pem()))
+        .await
+        .unwrap_err();
+    assert!(matches!(named, Error::Untrusted { .. }), "{named:?}");
+}

@@ -1,0 +1,119 @@
+//! Waiting for tasks.
+
+use std::time::Duration;
+
+use api_core::{Pace, Scope};
+
+use crate::{
+    Call, Error, Params, Pve, Result, Upid, call::segment, classify, decode::Fields as _,
+    decode::objects,
+};
+
+/// How many log lines an error or a list of warnings may hold.
+const TAIL: usize = 20;
+
+/// A task that ended well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// The task.
+    pub upid: Upid,
+    /// The warnings in its log.
+    pub warnings: Vec<String>,
+}
+
+fn path(upid: &Upid, rest: &str) -> String {
+    format!(
+        "/nodes/{}/tasks/{}{rest}",
+        upid.node(),
+        segment(upid.as_str())
+    )
+}
+
+impl Pve {
+    /// Waits until a task ends. If the operation is cancelled, the task is stopped; if its time is
+    /// up, the task is left alone and named in the error.
+    pub async fn wait(&self, upid: &Upid) -> Result<Finished> {
+        let result = api_core::poll(&self.scope, Pace::default(), || self.exit_status(upid)).await;
+        // Whatever the task did, the list of guests is old now.
+        self.client.forget_guests();
+        let exit = match result {
+            Ok(exit) => exit,
+            Err(Error::Cancelled) => {
+                let cleanup = self.client.scoped(Scope::cleanup(Duration::from_secs(5)));
+                if let Err(error) = cleanup.stop_task(upid).await {
+                    tracing::warn!(upid = %upid, error = api_core::chain(&error), "the task could not be stopped");
+                }
+                return Err(Error::Cancelled);
+            }
+            Err(Error::TimedOut { .. }) => {
+                return Err(Error::TimedOut {
+                    upid: Some(upid.clone()),
+                });
+            }
+            Err(error) => return Err(error),
+        };
+        if exit == "OK" {
+            return Ok(Finished {
+                upid: upid.clone(),
+                warnings: Vec::new(),
+            });
+        }
+        let log = self.task_log(upid).await.unwrap_or_default();
+        if exit.starts_with("WARNINGS:") {
+            let warnings: Vec<String> = log.iter().filter_map(|line| warning(line)).collect();
+            // The exit status counts them even if the log cannot be read.
+            let warnings = if warnings.is_empty() {
+                vec![exit]
+            } else {
+                warnings
+            };
+            return Ok(Finished {
+                upid: upid.clone(),
+                warnings,
+            });
+        }
+        let log_tail = log[log.len().saturating_sub(TAIL)..].to_vec();
+        Err(Error::TaskFailed {
+            upid: upid.clone(),
+            problem: classify(&exit),
+            message: exit,
+            log_tail,
+        })
+    }
+
+    /// The exit status, once the task has ended.
+    pub async fn exit_status(&self, upid: &Upid) -> Result<Option<String>> {
+        let data = self.object(&Call::get(path(upid, "/status"))).await?;
+        if data.text("status").as_deref() == Some("running") {
+            return Ok(None);
+        }
+        Ok(Some(
+            data.text("exitstatus")
+                .unwrap_or_else(|| "unexpected status".into())
+                .trim()
+                .to_owned(),
+        ))
+    }
+
+    /// The whole log, line by line.
+    pub async fn task_log(&self, upid: &Upid) -> Result<Vec<String>> {
+        // Without a limit only the first 50 lines come.
+        let call = Call::get(path(upid, "/log")).with(Params::new().set("limit", 0));
+        Ok(objects(self.send(&call).await?)
+            .iter()
+            .filter_map(|line| line.text("t"))
+            .collect())
+    }
+
+    /// Asks a task to stop.
+    pub async fn stop_task(&self, upid: &Upid) -> Result<()> {
+        self.send(&Call::delete(path(upid, ""))).await.map(drop)
+    }
+}
+
+fn warning(line: &str) -> Option<String> {
+    let text = line
+        .strip_prefix("WARN: ")
+        .or_else(|| line.strip_prefix("WARNING: "))?;
+    Some(text.trim().to_owned())
+}
