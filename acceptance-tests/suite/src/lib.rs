@@ -1,1 +1,11 @@
-//! Placeholder.
+//! Drives real CLIs, the built plugin and the simulated lab, all as separate processes.
+//!
+//! It links none of them: a mistake that the plugin and the simulator shared would stay hidden.
+
+pub mod cli;
+pub mod lab;
+pub mod process;
+pub mod workspace;
+
+pub use lab::Lab;
+pub use workspace::Workspace;

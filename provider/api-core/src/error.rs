@@ -63,9 +63,7 @@ pub enum Error {
 impl Error {
     /// A configuration error.
     pub fn config(reason: impl Into<String>) -> Self {
-        Self::Config {
-            reason: reason.into(),
-        }
+        Self::Config { reason: reason.into() }
     }
 }
 

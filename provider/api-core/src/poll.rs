@@ -15,10 +15,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self {
-            first: Duration::from_millis(50),
-            longest: Duration::from_secs(1),
-        }
+        Self { first: Duration::from_millis(50), longest: Duration::from_secs(1) }
     }
 }
 

@@ -17,27 +17,18 @@ pub struct Scope {
 impl Scope {
     /// A scope that ends at `deadline` or when the token is cancelled.
     pub fn new(deadline: std::time::Instant, cancelled: CancellationToken) -> Self {
-        Self {
-            deadline: Instant::from_std(deadline),
-            cancelled,
-        }
+        Self { deadline: Instant::from_std(deadline), cancelled }
     }
 
     /// A scope that ends after `limit`.
     pub fn within(limit: Duration) -> Self {
-        Self {
-            deadline: Instant::now() + limit,
-            cancelled: CancellationToken::new(),
-        }
+        Self { deadline: Instant::now() + limit, cancelled: CancellationToken::new() }
     }
 
     /// The same token with a deadline that is at most `limit` away.
     #[must_use]
     pub fn at_most(&self, limit: Duration) -> Self {
-        Self {
-            deadline: self.deadline.min(Instant::now() + limit),
-            cancelled: self.cancelled.clone(),
-        }
+        Self { deadline: self.deadline.min(Instant::now() + limit), cancelled: self.cancelled.clone() }
     }
 
     /// A scope for cleaning up after this one ended: not cancelled, and with its own short limit.

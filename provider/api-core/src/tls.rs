@@ -41,19 +41,15 @@ impl FromStr for Fingerprint {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = || {
-            Error::config(
-                "a certificate fingerprint is 32 hexadecimal bytes, separated by colons or not",
-            )
-        };
+        let wrong =
+            || Error::config("a certificate fingerprint is 32 hexadecimal bytes, separated by colons or not");
         let digits: String = text.trim().chars().filter(|c| *c != ':').collect();
         if digits.len() != 64 || !digits.is_ascii() {
             return Err(wrong());
         }
         let mut bytes = [0; 32];
         for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte =
-                u8::from_str_radix(&digits[index * 2..index * 2 + 2], 16).map_err(|_| wrong())?;
+            *byte = u8::from_str_radix(&digits[index * 2..index * 2 + 2], 16).map_err(|_| wrong())?;
         }
         Ok(Self(bytes))
     }
@@ -94,17 +90,14 @@ pub(crate) fn client_config(trust: &Trust) -> Result<ClientConfig> {
         Trust::Authority(pem) => {
             let mut roots = RootCertStore::empty();
             for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-                let certificate = certificate.map_err(|e| {
-                    Error::config(format!("the certificate authority is not valid PEM: {e}"))
-                })?;
-                roots.add(certificate).map_err(|e| {
-                    Error::config(format!("the certificate authority cannot be used: {e}"))
-                })?;
+                let certificate = certificate
+                    .map_err(|e| Error::config(format!("the certificate authority is not valid PEM: {e}")))?;
+                roots
+                    .add(certificate)
+                    .map_err(|e| Error::config(format!("the certificate authority cannot be used: {e}")))?;
             }
             if roots.is_empty() {
-                return Err(Error::config(
-                    "the certificate authority text holds no PEM certificate",
-                ));
+                return Err(Error::config("the certificate authority text holds no PEM certificate"));
             }
             return Ok(builder.with_root_certificates(roots).with_no_client_auth());
         }
@@ -149,12 +142,7 @@ impl ServerCertVerifier for Pinned {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -163,18 +151,11 @@ impl ServerCertVerifier for Pinned {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -188,11 +169,7 @@ mod tests {
         assert_eq!(shown.len(), 95);
         assert_eq!(shown.parse::<Fingerprint>().unwrap(), Fingerprint::of(b"x"));
         assert_eq!(
-            shown
-                .replace(':', "")
-                .to_lowercase()
-                .parse::<Fingerprint>()
-                .unwrap(),
+            shown.replace(':', "").to_lowercase().parse::<Fingerprint>().unwrap(),
             Fingerprint::of(b"x")
         );
         assert!("AA:BB".parse::<Fingerprint>().is_err());

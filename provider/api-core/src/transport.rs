@@ -73,13 +73,7 @@ impl Request {
     /// A request without headers and body; only `GET` and `HEAD` are repeatable.
     pub fn new(method: Method, target: impl Into<String>) -> Self {
         let repeatable = method == Method::GET || method == Method::HEAD;
-        Self {
-            method,
-            target: target.into(),
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-            repeatable,
-        }
+        Self { method, target: target.into(), headers: HeaderMap::new(), body: Bytes::new(), repeatable }
     }
 
     /// The target without its query, which may hold values that should not be logged.
@@ -122,29 +116,15 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 impl Transport {
     /// A transport to an endpoint; nothing is sent yet.
     pub fn new(mut options: Options) -> Result<Self> {
-        options
-            .endpoint
-            .truncate(options.endpoint.trim_end_matches('/').len());
-        let uri: http::Uri = options
-            .endpoint
-            .parse()
-            .map_err(|e| Error::config(format!("the endpoint is not a URL: {e}")))?;
+        options.endpoint.truncate(options.endpoint.trim_end_matches('/').len());
+        let uri: http::Uri =
+            options.endpoint.parse().map_err(|e| Error::config(format!("the endpoint is not a URL: {e}")))?;
         let known = matches!(uri.scheme_str(), Some("https" | "http"));
-        if !known
-            || uri.host().is_none()
-            || !matches!(uri.path(), "" | "/")
-            || uri.query().is_some()
-        {
-            return Err(Error::config(
-                "the endpoint has to look like https://host:port, without a path",
-            ));
+        if !known || uri.host().is_none() || !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+            return Err(Error::config("the endpoint has to look like https://host:port, without a path"));
         }
         // With plain HTTP there is no certificate, so the trust is not looked at.
-        let tls = if uri.scheme_str() == Some("http") {
-            Trust::Insecure
-        } else {
-            options.trust.clone()
-        };
+        let tls = if uri.scheme_str() == Some("http") { Trust::Insecure } else { options.trust.clone() };
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
@@ -160,11 +140,7 @@ impl Transport {
             .pool_max_idle_per_host(options.concurrency)
             .build(connector);
         let permits = Arc::new(Semaphore::new(options.concurrency.max(1)));
-        Ok(Self {
-            client,
-            options: Arc::new(options),
-            permits,
-        })
+        Ok(Self { client, options: Arc::new(options), permits })
     }
 
     /// The endpoint, without a slash at the end.
@@ -175,10 +151,7 @@ impl Transport {
     /// Sends a request. What was never sent is tried again; what was sent and lost only when it is
     /// repeatable, otherwise the answer is [`Error::MaybeApplied`].
     pub async fn send(&self, scope: &Scope, request: &Request) -> Result<Response> {
-        let pace = Pace {
-            first: Duration::from_millis(100),
-            longest: Duration::from_secs(2),
-        };
+        let pace = Pace { first: Duration::from_millis(100), longest: Duration::from_secs(2) };
         let mut wait = pace.first;
         let mut tries = 0;
         loop {
@@ -188,15 +161,9 @@ impl Transport {
                 Ok(response) => return Ok(response),
                 Err(Lost::Over(error)) => return Err(error),
                 Err(Lost::Untrusted(source)) => {
-                    return Err(Error::Untrusted {
-                        endpoint: self.endpoint().into(),
-                        source,
-                    });
+                    return Err(Error::Untrusted { endpoint: self.endpoint().into(), source });
                 }
-                Err(Lost::NeverSent(source)) => Error::NeverSent {
-                    endpoint: self.endpoint().into(),
-                    source,
-                },
+                Err(Lost::NeverSent(source)) => Error::NeverSent { endpoint: self.endpoint().into(), source },
                 Err(Lost::Underway(source)) if request.repeatable => Error::NoAnswer {
                     method: request.method.to_string(),
                     path: request.path().into(),
@@ -222,10 +189,7 @@ impl Transport {
 
     async fn attempt(&self, scope: &Scope, request: &Request) -> Result<Response, Lost> {
         scope.check().map_err(Lost::Over)?;
-        let permit = scope
-            .run(self.permits.acquire())
-            .await
-            .map_err(Lost::Over)?;
+        let permit = scope.run(self.permits.acquire()).await.map_err(Lost::Over)?;
         let limit = self.options.attempt.min(scope.remaining());
         let exchange = tokio::time::timeout(limit, self.exchange(request));
         tokio::pin!(exchange);
@@ -245,9 +209,7 @@ impl Transport {
         drop(permit);
         match result {
             Ok(result) => result,
-            Err(_) if request.repeatable && scope.remaining().is_zero() => {
-                Err(Lost::Over(Error::TimedOut))
-            }
+            Err(_) if request.repeatable && scope.remaining().is_zero() => Err(Lost::Over(Error::TimedOut)),
             Err(_) => Err(Lost::Underway(Box::new(Error::TimedOut))),
         }
     }
@@ -264,31 +226,17 @@ impl Transport {
         let (parts, body) = answer.into_parts();
         let reason = match parts.extensions.get::<hyper::ext::ReasonPhrase>() {
             Some(reason) => String::from_utf8_lossy(reason.as_bytes()).into_owned(),
-            None => parts
-                .status
-                .canonical_reason()
-                .unwrap_or_default()
-                .to_owned(),
+            None => parts.status.canonical_reason().unwrap_or_default().to_owned(),
         };
         let status = parts.status.as_u16();
         let elapsed = started.elapsed().as_millis();
         tracing::debug!(method = %request.method, path = request.path(), status, elapsed_ms = elapsed, "answered");
         if self.options.lost.contains(&status) {
-            return Err(Lost::Underway(
-                format!("the proxy answered {status} {reason}").into(),
-            ));
+            return Err(Lost::Underway(format!("the proxy answered {status} {reason}").into()));
         }
-        let body = Limited::new(body, self.options.largest)
-            .collect()
-            .await
-            .map_err(Lost::Underway)?
-            .to_bytes();
-        Ok(Response {
-            status,
-            reason,
-            headers: parts.headers,
-            body,
-        })
+        let body =
+            Limited::new(body, self.options.largest).collect().await.map_err(Lost::Underway)?.to_bytes();
+        Ok(Response { status, reason, headers: parts.headers, body })
     }
 }
 
@@ -308,11 +256,7 @@ fn classify(error: hyper_util::client::legacy::Error) -> Lost {
     let canceled = std::error::Error::source(&error)
         .and_then(|source| source.downcast_ref::<hyper::Error>())
         .is_some_and(hyper::Error::is_canceled);
-    if canceled {
-        Lost::NeverSent(Box::new(error))
-    } else {
-        Lost::Underway(Box::new(error))
-    }
+    if canceled { Lost::NeverSent(Box::new(error)) } else { Lost::Underway(Box::new(error)) }
 }
 
 /// rustls hides its errors inside `io::Error`, whose `source` skips the error it holds.
@@ -321,10 +265,7 @@ fn tls_error(cause: &(dyn std::error::Error + 'static)) -> Option<rustls::Error>
     loop {
         let error: &(dyn std::error::Error + 'static) = inner;
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-            let ours = matches!(
-                tls,
-                rustls::Error::InvalidCertificate(_) | rustls::Error::General(_)
-            );
+            let ours = matches!(tls, rustls::Error::InvalidCertificate(_) | rustls::Error::General(_));
             return ours.then(|| tls.clone());
         }
         inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;

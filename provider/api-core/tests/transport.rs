@@ -45,8 +45,7 @@ async fn server(scripts: &'static [&'static str]) -> (String, Arc<AtomicUsize>) 
             let seen = seen.clone();
             tokio::spawn(async move {
                 while head(&mut stream).await {
-                    let script =
-                        scripts[seen.fetch_add(1, Ordering::SeqCst).min(scripts.len() - 1)];
+                    let script = scripts[seen.fetch_add(1, Ordering::SeqCst).min(scripts.len() - 1)];
                     match script {
                         "" => return,
                         "hang" => std::future::pending().await,
@@ -80,10 +79,7 @@ async fn a_read_survives_cut_connections_and_lost_proxies() {
         OK,
     ])
     .await;
-    let got = transport(&endpoint)
-        .send(&scope(), &Request::new(Method::GET, "/x"))
-        .await
-        .unwrap();
+    let got = transport(&endpoint).send(&scope(), &Request::new(Method::GET, "/x")).await.unwrap();
     assert_eq!((got.status, &got.body[..]), (200, &b"hi"[..]));
     assert_eq!(count.load(Ordering::SeqCst), 3);
 }
@@ -96,9 +92,7 @@ async fn a_write_whose_answer_is_lost_is_sent_once() {
         &["HTTP/1.1 595 Connection refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"],
     ] {
         let (endpoint, count) = server(Box::leak(script.to_vec().into_boxed_slice())).await;
-        let got = transport(&endpoint)
-            .send(&scope(), &Request::new(Method::POST, "/x?secret=1"))
-            .await;
+        let got = transport(&endpoint).send(&scope(), &Request::new(Method::POST, "/x?secret=1")).await;
         assert!(
             matches!(got, Err(Error::MaybeApplied { ref path, .. }) if path == "/x"),
             "{script:?} {got:?}"
@@ -109,16 +103,8 @@ async fn a_write_whose_answer_is_lost_is_sent_once() {
 
 #[tokio::test]
 async fn nothing_listening_means_never_sent_after_a_few_tries() {
-    let address = {
-        TcpListener::bind("127.0.0.1:0")
-            .await
-            .unwrap()
-            .local_addr()
-            .unwrap()
-    };
-    let got = transport(&format!("http://{address}"))
-        .send(&scope(), &Request::new(Method::POST, "/x"))
-        .await;
+    let address = { TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap() };
+    let got = transport(&format!("http://{address}")).send(&scope(), &Request::new(Method::POST, "/x")).await;
     assert!(matches!(got, Err(Error::NeverSent { .. })), "{got:?}");
 }
 
@@ -127,22 +113,9 @@ async fn the_reason_phrase_and_the_pool_work() {
     let odd = "HTTP/1.1 500 Configuration file 'a' does not exist\r\nContent-Length: 0\r\n\r\n";
     let (endpoint, count) = server(Box::leak(vec![odd, OK].into_boxed_slice())).await;
     let transport = transport(&endpoint);
-    let got = transport
-        .send(&scope(), &Request::new(Method::GET, "/x"))
-        .await
-        .unwrap();
-    assert_eq!(
-        (got.status, got.reason.as_str()),
-        (500, "Configuration file 'a' does not exist")
-    );
-    assert_eq!(
-        transport
-            .send(&scope(), &Request::new(Method::GET, "/x"))
-            .await
-            .unwrap()
-            .reason,
-        "OK"
-    );
+    let got = transport.send(&scope(), &Request::new(Method::GET, "/x")).await.unwrap();
+    assert_eq!((got.status, got.reason.as_str()), (500, "Configuration file 'a' does not exist"));
+    assert_eq!(transport.send(&scope(), &Request::new(Method::GET, "/x")).await.unwrap().reason, "OK");
     assert_eq!(count.load(Ordering::SeqCst), 2);
 }
 
@@ -151,10 +124,7 @@ async fn the_deadline_and_the_cancellation_end_a_hanging_read() {
     let (endpoint, _) = server(&["hang"]).await;
     let started = Instant::now();
     let got = transport(&endpoint)
-        .send(
-            &Scope::within(Duration::from_millis(100)),
-            &Request::new(Method::GET, "/x"),
-        )
+        .send(&Scope::within(Duration::from_millis(100)), &Request::new(Method::GET, "/x"))
         .await;
     assert!(matches!(got, Err(Error::TimedOut)), "{got:?}");
     let scope = scope();
@@ -163,9 +133,7 @@ async fn the_deadline_and_the_cancellation_end_a_hanging_read() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         token.cancel();
     });
-    let got = transport(&endpoint)
-        .send(&scope, &Request::new(Method::GET, "/x"))
-        .await;
+    let got = transport(&endpoint).send(&scope, &Request::new(Method::GET, "/x")).await;
     assert!(matches!(got, Err(Error::Cancelled)), "{got:?}");
     assert!(started.elapsed() < Duration::from_secs(2));
 }
@@ -198,20 +166,14 @@ async fn a_pinned_certificate_is_believed_and_another_is_not() {
     });
     let try_with = async |trust: Trust| {
         let transport = Transport::new(Options::new(endpoint.as_str(), trust)).unwrap();
-        transport
-            .send(&scope(), &Request::new(Method::GET, "/"))
-            .await
+        transport.send(&scope(), &Request::new(Method::GET, "/")).await
     };
     assert_eq!(try_with(Trust::Fingerprint(pin)).await.unwrap().status, 200);
     assert_eq!(try_with(Trust::Insecure).await.unwrap().status, 200);
-    let other = try_with(Trust::Fingerprint(Fingerprint::of(b"other")))
-        .await
-        .unwrap_err();
+    let other = try_with(Trust::Fingerprint(Fingerprint::of(b"other"))).await.unwrap_err();
     assert!(matches!(other, Error::Untrusted { .. }), "{other:?}");
     assert!(api_core::chain(&other).contains(&pin.to_string()));
     // Its names do not fit, so the authority check has to refuse it.
-    let named = try_with(Trust::Authority(made.cert.pem()))
-        .await
-        .unwrap_err();
+    let named = try_with(Trust::Authority(made.cert.pem())).await.unwrap_err();
     assert!(matches!(named, Error::Untrusted { .. }), "{named:?}");
 }

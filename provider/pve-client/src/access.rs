@@ -43,19 +43,15 @@ impl Pve {
             return Ok(Permissions::new());
         };
         let privileges = |map: Map<String, Value>| {
-            map.iter()
-                .map(|(name, v)| (name.clone(), truth(v).unwrap_or(false)))
-                .collect()
+            map.iter().map(|(name, v)| (name.clone(), truth(v).unwrap_or(false))).collect()
         };
         Ok(paths
             .into_iter()
-            .filter_map(|(path, v)| {
-                if let Value::Object(map) = v {
-                    Some((path, privileges(map)))
-                } else {
-                    None
-                }
-            })
+            .filter_map(
+                |(path, v)| {
+                    if let Value::Object(map) = v { Some((path, privileges(map))) } else { None }
+                },
+            )
             .collect())
     }
 }

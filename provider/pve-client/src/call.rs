@@ -3,11 +3,7 @@
 use api_core::{HeaderValue, Method, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Escapes one segment of a path.
 pub(crate) fn segment(text: &str) -> String {
@@ -21,9 +17,7 @@ pub struct Params(Vec<(String, String)>);
 // Values may be passwords, so only the names are printed.
 impl std::fmt::Debug for Params {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set()
-            .entries(self.0.iter().map(|(name, _)| name))
-            .finish()
+        f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
     }
 }
 
@@ -65,11 +59,7 @@ impl Params {
     #[must_use]
     pub fn list<T: ToString>(self, name: &str, values: impl IntoIterator<Item = T>) -> Self {
         let values: Vec<String> = values.into_iter().map(|v| v.to_string()).collect();
-        if values.is_empty() {
-            self
-        } else {
-            self.set(name, values.join(","))
-        }
+        if values.is_empty() { self } else { self.set(name, values.join(",")) }
     }
 
     /// Adds all of another set.
@@ -86,10 +76,7 @@ impl Params {
 
     /// The value of a name.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, v)| v.as_str())
+        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
     /// Whether there are none.
@@ -103,9 +90,7 @@ impl Params {
     }
 
     fn encoded(&self) -> String {
-        form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(self.iter())
-            .finish()
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(self.iter()).finish()
     }
 }
 
@@ -120,38 +105,22 @@ pub struct Call {
 impl Call {
     /// A read.
     pub fn get(path: impl Into<String>) -> Self {
-        Self {
-            method: Method::GET,
-            path: path.into(),
-            params: Params::new(),
-        }
+        Self { method: Method::GET, path: path.into(), params: Params::new() }
     }
 
     /// A POST.
     pub fn post(path: impl Into<String>) -> Self {
-        Self {
-            method: Method::POST,
-            path: path.into(),
-            params: Params::new(),
-        }
+        Self { method: Method::POST, path: path.into(), params: Params::new() }
     }
 
     /// A PUT.
     pub fn put(path: impl Into<String>) -> Self {
-        Self {
-            method: Method::PUT,
-            path: path.into(),
-            params: Params::new(),
-        }
+        Self { method: Method::PUT, path: path.into(), params: Params::new() }
     }
 
     /// A DELETE.
     pub fn delete(path: impl Into<String>) -> Self {
-        Self {
-            method: Method::DELETE,
-            path: path.into(),
-            params: Params::new(),
-        }
+        Self { method: Method::DELETE, path: path.into(), params: Params::new() }
     }
 
     /// Adds parameters.
@@ -187,8 +156,6 @@ impl Call {
     pub fn wire(&self) -> String {
         let request = self.request();
         let body = String::from_utf8_lossy(&request.body);
-        format!("{} {} {body}", request.method, request.target)
-            .trim_end()
-            .to_owned()
+        format!("{} {} {body}", request.method, request.target).trim_end().to_owned()
     }
 }

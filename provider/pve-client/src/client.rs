@@ -51,12 +51,7 @@ pub struct Config {
 impl Config {
     /// A configuration with the usual concurrency.
     pub fn new(endpoint: impl Into<String>, auth: Auth, trust: Trust) -> Self {
-        Self {
-            endpoint: endpoint.into(),
-            auth,
-            trust,
-            concurrency: 8,
-        }
+        Self { endpoint: endpoint.into(), auth, trust, concurrency: 8 }
     }
 }
 
@@ -84,9 +79,7 @@ pub struct Client(Arc<Inner>);
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Client")
-            .field(&self.0.transport.endpoint())
-            .finish()
+        f.debug_tuple("Client").field(&self.0.transport.endpoint()).finish()
     }
 }
 
@@ -109,21 +102,14 @@ impl Client {
         let mut options = Options::new(config.endpoint, config.trust);
         options.concurrency = config.concurrency;
         let transport = Transport::new(options)?;
-        let inner = Inner {
-            transport,
-            auth: config.auth,
-            session: Mutex::default(),
-            guests: SyncMutex::default(),
-        };
+        let inner =
+            Inner { transport, auth: config.auth, session: Mutex::default(), guests: SyncMutex::default() };
         Ok(Self(Arc::new(inner)))
     }
 
     /// A handle whose calls end with the scope.
     pub fn scoped(&self, scope: Scope) -> Pve {
-        Pve {
-            client: self.clone(),
-            scope,
-        }
+        Pve { client: self.clone(), scope }
     }
 
     /// The endpoint.
@@ -173,11 +159,7 @@ impl Pve {
 
     /// Sends a call and gives its `data`.
     pub async fn send(&self, call: &Call) -> Result<Value> {
-        Ok(self
-            .send_full(call)
-            .await?
-            .remove("data")
-            .unwrap_or(Value::Null))
+        Ok(self.send_full(call).await?.remove("data").unwrap_or(Value::Null))
     }
 
     /// Sends a call and gives the whole envelope, for `total` and `changes`.
@@ -205,11 +187,8 @@ impl Pve {
 
     pub(crate) async fn upid(&self, call: &Call) -> Result<crate::Upid> {
         let data = self.send(call).await?;
-        let text = data
-            .as_str()
-            .ok_or_else(|| unexpected(call, "the data is not a task id"))?;
-        text.parse()
-            .map_err(|_| unexpected(call, "the data is not a task id"))
+        let text = data.as_str().ok_or_else(|| unexpected(call, "the data is not a task id"))?;
+        text.parse().map_err(|_| unexpected(call, "the data is not a task id"))
     }
 
     async fn authorised(&self, call: &Call) -> Result<Response> {
@@ -227,23 +206,14 @@ impl Pve {
             return Ok(transport.send(&self.scope, &request).await?);
         };
         let value = Secret::new(format!("PVEAPIToken={}", token.expose()));
-        request
-            .headers
-            .insert(http::header::AUTHORIZATION, secret_header(&value)?);
+        request.headers.insert(http::header::AUTHORIZATION, secret_header(&value)?);
         Ok(transport.send(&self.scope, &request).await?)
     }
 
     /// The ticket in use; a new one if it is old, or is the refused one.
     async fn session(&self, refused: Option<&Ticket>) -> Result<Ticket> {
-        let Auth::Password {
-            user,
-            password,
-            realm,
-        } = &self.client.0.auth
-        else {
-            return Err(Error::Config {
-                reason: "an API token needs no ticket".into(),
-            });
+        let Auth::Password { user, password, realm } = &self.client.0.auth else {
+            return Err(Error::Config { reason: "an API token needs no ticket".into() });
         };
         let mut session = self.scope.run(self.client.0.session.lock()).await?;
         let username = format!("{user}@{realm}");
@@ -252,19 +222,13 @@ impl Pve {
                 return Ok(current.ticket.clone());
             }
             if let Ok(ticket) = self.login(&username, &current.ticket.value).await {
-                *session = Some(Session {
-                    ticket: ticket.clone(),
-                    since: Instant::now(),
-                });
+                *session = Some(Session { ticket: ticket.clone(), since: Instant::now() });
                 return Ok(ticket);
             }
         }
         *session = None;
         let ticket = self.login(&username, password).await?;
-        *session = Some(Session {
-            ticket: ticket.clone(),
-            since: Instant::now(),
-        });
+        *session = Some(Session { ticket: ticket.clone(), since: Instant::now() });
         Ok(ticket)
     }
 
@@ -290,45 +254,30 @@ impl Pve {
 }
 
 pub(crate) fn login_call(username: &str, password: &Secret) -> Call {
-    Call::post("/access/ticket").with(
-        Params::new()
-            .set("username", username)
-            .set("password", password.expose()),
-    )
+    Call::post("/access/ticket")
+        .with(Params::new().set("username", username).set("password", password.expose()))
 }
 
 impl Ticket {
     fn authorise(&self, request: &mut Request) -> Result<()> {
-        let cookie = Secret::new(format!(
-            "PVEAuthCookie={}",
-            crate::call::segment(self.value.expose())
-        ));
-        request
-            .headers
-            .insert(http::header::COOKIE, secret_header(&cookie)?);
+        let cookie = Secret::new(format!("PVEAuthCookie={}", crate::call::segment(self.value.expose())));
+        request.headers.insert(http::header::COOKIE, secret_header(&cookie)?);
         if request.method != Method::GET {
-            request
-                .headers
-                .insert("csrfpreventiontoken", secret_header(&self.csrf)?);
+            request.headers.insert("csrfpreventiontoken", secret_header(&self.csrf)?);
         }
         Ok(())
     }
 }
 
 fn secret_header(text: &Secret) -> Result<HeaderValue> {
-    let wrong = |_| Error::Config {
-        reason: "the credentials contain characters that cannot be sent".into(),
-    };
+    let wrong = |_| Error::Config { reason: "the credentials contain characters that cannot be sent".into() };
     let mut value = HeaderValue::from_str(text.expose()).map_err(wrong)?;
     value.set_sensitive(true);
     Ok(value)
 }
 
 pub(crate) fn unexpected(call: &Call, reason: impl Into<String>) -> Error {
-    Error::Unexpected {
-        call: call.name(),
-        reason: reason.into(),
-    }
+    Error::Unexpected { call: call.name(), reason: reason.into() }
 }
 
 /// The envelope of a success, or the error. The text of a failure is in `message`; some failures
@@ -341,11 +290,7 @@ fn decode_answer(call: &Call, response: &Response) -> Result<Map<String, Value>>
             _ => Err(unexpected(call, "the body is not a JSON object with data")),
         };
     }
-    let body = if let Ok(Value::Object(map)) = body {
-        map
-    } else {
-        Map::new()
-    };
+    let body = if let Ok(Value::Object(map)) = body { map } else { Map::new() };
     let fields: BTreeMap<String, String> = match body.get("errors") {
         Some(Value::Object(errors)) => decode::scalars(errors),
         _ => BTreeMap::new(),

@@ -18,9 +18,7 @@ pub(crate) fn text(value: &Value) -> Option<String> {
 pub(crate) fn int(value: &Value) -> Option<i64> {
     let text = text(value)?;
     let text = text.trim();
-    text.parse()
-        .ok()
-        .or_else(|| text.parse::<f64>().ok().map(|number| number as i64))
+    text.parse().ok().or_else(|| text.parse::<f64>().ok().map(|number| number as i64))
 }
 
 /// A boolean, also from a number or a word.
@@ -63,13 +61,7 @@ pub(crate) fn objects(value: Value) -> Vec<Map<String, Value>> {
     match value {
         Value::Array(items) => items
             .into_iter()
-            .filter_map(|item| {
-                if let Value::Object(map) = item {
-                    Some(map)
-                } else {
-                    None
-                }
-            })
+            .filter_map(|item| if let Value::Object(map) = item { Some(map) } else { None })
             .collect(),
         _ => Vec::new(),
     }
@@ -77,15 +69,12 @@ pub(crate) fn objects(value: Value) -> Vec<Map<String, Value>> {
 
 /// All scalars of an object.
 pub(crate) fn scalars(map: &Map<String, Value>) -> BTreeMap<String, String> {
-    map.iter()
-        .filter_map(|(name, value)| Some((name.clone(), text(value)?)))
-        .collect()
+    map.iter().filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect()
 }
 
 /// A list separated by commas, semicolons or blanks.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split([',', ';', ' ', '\n'])
-        .filter(|word| !word.is_empty())
+    text.split([',', ';', ' ', '\n']).filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]
@@ -96,10 +85,7 @@ mod tests {
 
     #[test]
     fn numbers_and_booleans_come_in_any_dress() {
-        assert_eq!(
-            (int(&json!("512")), int(&json!(512)), int(&json!(1.0))),
-            (Some(512), Some(512), Some(1))
-        );
+        assert_eq!((int(&json!("512")), int(&json!(512)), int(&json!(1.0))), (Some(512), Some(512), Some(1)));
         for yes in [json!(1), json!("1"), json!(true)] {
             assert_eq!(truth(&yes), Some(true));
         }

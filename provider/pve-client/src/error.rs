@@ -164,8 +164,7 @@ pub enum Problem {
 pub fn classify(text: &str) -> Problem {
     let text = text.trim().to_ascii_lowercase();
     let has = |part: &str| text.contains(part);
-    if has("checksum mismatch (file change by other user") || has("detected modified configuration")
-    {
+    if has("checksum mismatch (file change by other user") || has("detected modified configuration") {
         Problem::Conflict
     } else if has("can't lock file")
         || has("unable to acquire lock")
@@ -202,10 +201,7 @@ pub fn classify(text: &str) -> Problem {
         Problem::InUse
     } else if has("quit/powerdown failed") || has("vm quit") && has("timeout") {
         Problem::GuestTimeout
-    } else if text == "interrupted by signal"
-        || has("received interrupt")
-        || text == "unexpected status"
-    {
+    } else if text == "interrupted by signal" || has("received interrupt") || text == "unexpected status" {
         Problem::Interrupted
     } else if missing(&text) {
         Problem::NotFound
@@ -217,15 +213,10 @@ pub fn classify(text: &str) -> Problem {
 fn missing(text: &str) -> bool {
     // "delete pool failed: pool 'x' does not exist", but not a missing member or reference: the
     // noun of the action has to be the noun of what is missing.
-    let wrapped = text
-        .strip_prefix("delete ")
-        .or_else(|| text.strip_prefix("update "));
+    let wrapped = text.strip_prefix("delete ").or_else(|| text.strip_prefix("update "));
     if let Some((noun, rest)) = wrapped.and_then(|rest| rest.split_once(" failed: ")) {
         let noun = noun.trim_end_matches('s');
-        let about = rest
-            .strip_prefix("no such ")
-            .unwrap_or(rest)
-            .starts_with(noun);
+        let about = rest.strip_prefix("no such ").unwrap_or(rest).starts_with(noun);
         return about && missing(rest);
     }
     // A base image or ISO that a task misses is not the object of the call, hence the exact shapes.
@@ -250,11 +241,7 @@ fn missing(text: &str) -> bool {
 
 impl Error {
     /// The error of an answer with a failure status.
-    pub(crate) fn from_answer(
-        status: u16,
-        message: &str,
-        fields: BTreeMap<String, String>,
-    ) -> Self {
+    pub(crate) fn from_answer(status: u16, message: &str, fields: BTreeMap<String, String>) -> Self {
         let message = message.trim().to_owned();
         let problem = classify(&message);
         match (status, problem) {
@@ -263,10 +250,7 @@ impl Error {
             (404, _) => Self::NotFound { message },
             // "No such job" and a taken id come as refused parameters.
             (400, _) if !fields.is_empty() => {
-                let inner = fields
-                    .values()
-                    .map(|text| classify(text))
-                    .find(|p| *p != Problem::Other);
+                let inner = fields.values().map(|text| classify(text)).find(|p| *p != Problem::Other);
                 let text = || fields.values().cloned().collect::<Vec<_>>().join("; ");
                 match inner {
                     Some(Problem::NotFound) => Self::NotFound { message: text() },
@@ -279,27 +263,17 @@ impl Error {
             (_, Problem::Conflict) => Self::Conflict { message },
             (_, Problem::Busy) => Self::Busy { message },
             (_, Problem::Locked) => {
-                let lock = message
-                    .split_once("locked (")
-                    .and_then(|(_, rest)| rest.split_once(')'));
+                let lock = message.split_once("locked (").and_then(|(_, rest)| rest.split_once(')'));
                 let lock = lock.map(|(name, _)| name.to_owned());
                 Self::Locked { message, lock }
             }
             (400, _) => Self::Rejected { message, fields },
             _ => match embedded(&message) {
-                Some(fields)
-                    if fields
-                        .values()
-                        .any(|text| classify(text) == Problem::NotFound) =>
-                {
+                Some(fields) if fields.values().any(|text| classify(text) == Problem::NotFound) => {
                     Self::NotFound { message }
                 }
                 Some(fields) => Self::Rejected { message, fields },
-                None => Self::Refused {
-                    status,
-                    problem,
-                    message,
-                },
+                None => Self::Refused { status, problem, message },
             },
         }
     }
@@ -330,25 +304,17 @@ impl Error {
 
 /// Sections checked under a lock answer 500 with `param: text` lines instead of an errors map.
 fn embedded(message: &str) -> Option<BTreeMap<String, String>> {
-    let rest = message
-        .strip_prefix("400 ")
-        .unwrap_or(message)
-        .strip_prefix("Parameter verification failed.")?;
+    let rest =
+        message.strip_prefix("400 ").unwrap_or(message).strip_prefix("Parameter verification failed.")?;
     let fields = rest.lines().filter_map(|line| line.split_once(": "));
-    Some(
-        fields
-            .map(|(name, text)| (name.trim().to_owned(), text.trim().to_owned()))
-            .collect(),
-    )
+    Some(fields.map(|(name, text)| (name.trim().to_owned(), text.trim().to_owned())).collect())
 }
 
 impl From<api_core::Error> for Error {
     fn from(source: api_core::Error) -> Self {
         use api_core::Error as E;
         match source {
-            E::NeverSent { .. } | E::Untrusted { .. } | E::NoAnswer { .. } => {
-                Self::NeverSent { source }
-            }
+            E::NeverSent { .. } | E::Untrusted { .. } | E::NoAnswer { .. } => Self::NeverSent { source },
             E::MaybeApplied { .. } => Self::MaybeApplied { source },
             E::TimedOut => Self::TimedOut { upid: None },
             E::Cancelled => Self::Cancelled,
@@ -365,14 +331,8 @@ mod tests {
     fn every_known_text_has_its_meaning() {
         use Problem as P;
         for (text, want) in [
-            (
-                "Configuration file 'nodes/pve1/qemu-server/555.conf' does not exist\n",
-                P::NotFound,
-            ),
-            (
-                "unable to find configuration file for VM 555 on node 'pve1'",
-                P::NotFound,
-            ),
+            ("Configuration file 'nodes/pve1/qemu-server/555.conf' does not exist\n", P::NotFound),
+            ("unable to find configuration file for VM 555 on node 'pve1'", P::NotFound),
             ("no such user ('x')", P::NotFound),
             ("No such job", P::NotFound),
             ("No such storage.", P::NotFound),
@@ -382,82 +342,43 @@ mod tests {
             ("pool 'x' does not exist", P::NotFound),
             ("storage 'x' does not exist", P::NotFound),
             ("mapping 'x' not found", P::NotFound),
-            (
-                "unable to create VM 100 - VM 100 already exists on node 'pve1'",
-                P::AlreadyExists,
-            ),
-            (
-                "unable to create VM 110: config file already exists",
-                P::AlreadyExists,
-            ),
+            ("unable to create VM 100 - VM 100 already exists on node 'pve1'", P::AlreadyExists),
+            ("unable to create VM 110: config file already exists", P::AlreadyExists),
             ("VM 100 already exists", P::AlreadyExists),
             ("Token already exists.", P::AlreadyExists),
-            (
-                "checksum mismatch (file change by other user?)",
-                P::Conflict,
-            ),
+            ("checksum mismatch (file change by other user?)", P::Conflict),
             (
                 "update failed: detected modified configuration - file changed by other user? Try again.",
                 P::Conflict,
             ),
             ("VM is locked (backup)", P::Locked),
-            (
-                "can't lock file '/var/lock/qemu-server/lock-170.conf' - got timeout",
-                P::Busy,
-            ),
-            (
-                "can't remove VM 100 - protection mode enabled",
-                P::Protected,
-            ),
-            (
-                "can't remove drive 'scsi0' - protection mode enabled",
-                P::Protected,
-            ),
+            ("can't lock file '/var/lock/qemu-server/lock-170.conf' - got timeout", P::Busy),
+            ("can't remove VM 100 - protection mode enabled", P::Protected),
+            ("can't remove drive 'scsi0' - protection mode enabled", P::Protected),
             ("VM 102 already running", P::Running),
             ("VM 160 is running - destroy failed", P::Running),
-            (
-                "Cannot move disk to another VM while the source VM is running - detach first",
-                P::Running,
-            ),
+            ("Cannot move disk to another VM while the source VM is running - detach first", P::Running),
             ("VM 100 is not running", P::NotRunning),
             ("No QEMU guest agent configured", P::AgentDisabled),
             ("QEMU guest agent is not running", P::AgentSilent),
             ("VM quit/powerdown failed - got timeout", P::GuestTimeout),
-            (
-                "base volume 'local:110/base-110-disk-0.qcow2' is still in use by linked cloned",
-                P::InUse,
-            ),
+            ("base volume 'local:110/base-110-disk-0.qcow2' is still in use by linked cloned", P::InUse),
             ("shrinking disks is not supported", P::Other),
             ("storage 'x' is not online", P::Other),
             ("no options specified", P::Other),
-            (
-                "delete pool failed: pool 'nope' does not exist",
-                P::NotFound,
-            ),
-            (
-                "update user failed: no such user ('ghost@pve')",
-                P::NotFound,
-            ),
+            ("delete pool failed: pool 'nope' does not exist", P::NotFound),
+            ("update user failed: no such user ('ghost@pve')", P::NotFound),
             ("update pools failed: pool 'x' does not exist", P::NotFound),
             ("create user failed: no such group 'nogroup'", P::Other),
             ("update pools failed: storage 'x' does not exist", P::Other),
-            (
-                "update pools failed: VM 100 is already a pool member",
-                P::Member,
-            ),
+            ("update pools failed: VM 100 is already a pool member", P::Member),
             (
                 "update pools failed: VM 100 belongs already to pool 'p' and 'allow-move' is not set",
                 P::Member,
             ),
-            (
-                "update pools failed: VM 100 is not a pool member",
-                P::NotMember,
-            ),
+            ("update pools failed: VM 100 is not a pool member", P::NotMember),
             ("volume 'ds2:iso/nope.iso' does not exist", P::Other),
-            (
-                "hostname lookup 'nope' failed - failed to get address info",
-                P::Other,
-            ),
+            ("hostname lookup 'nope' failed - failed to get address info", P::Other),
         ] {
             assert_eq!(classify(text), want, "{text}");
         }
@@ -467,16 +388,9 @@ mod tests {
     fn answers_become_the_error_a_caller_can_act_on() {
         let none = BTreeMap::new;
         let one = |k: &str, v: &str| BTreeMap::from([(k.to_owned(), v.to_owned())]);
+        assert!(matches!(Error::from_answer(401, "No ticket", none()), Error::Unauthorized { .. }));
         assert!(matches!(
-            Error::from_answer(401, "No ticket", none()),
-            Error::Unauthorized { .. }
-        ));
-        assert!(matches!(
-            Error::from_answer(
-                403,
-                "Permission check failed (pool 'x' does not exist)",
-                none()
-            ),
+            Error::from_answer(403, "Permission check failed (pool 'x' does not exist)", none()),
             Error::Forbidden { .. }
         ));
         assert!(
@@ -489,8 +403,7 @@ mod tests {
         assert!(
             matches!(Error::from_answer(400, failed, one("memory", "type check ('integer') failed")), Error::Rejected { fields, .. } if fields.contains_key("memory"))
         );
-        let locked =
-            "400 Parameter verification failed.\npool: option conflicts with option 'vmid'\n";
+        let locked = "400 Parameter verification failed.\npool: option conflicts with option 'vmid'\n";
         assert!(
             matches!(Error::from_answer(500, locked, none()), Error::Rejected { fields, .. } if fields["pool"] == "option conflicts with option 'vmid'")
         );

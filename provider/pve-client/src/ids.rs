@@ -13,10 +13,7 @@ pub struct InvalidId {
 }
 
 pub(crate) fn invalid(text: &str, what: &'static str) -> InvalidId {
-    InvalidId {
-        text: text.to_owned(),
-        what,
-    }
+    InvalidId { text: text.to_owned(), what }
 }
 
 macro_rules! name {
@@ -56,10 +53,7 @@ macro_rules! name {
 }
 
 fn word(text: &str, extra: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
 }
 
 name!(
@@ -206,8 +200,7 @@ impl FromStr for Upid {
         let ["UPID", node, pid, pstart, start, kind, object, user, ""] = parts[..] else {
             return Err(wrong());
         };
-        let hex =
-            |s: &str, least: usize| s.len() >= least && s.bytes().all(|b| b.is_ascii_hexdigit());
+        let hex = |s: &str, least: usize| s.len() >= least && s.bytes().all(|b| b.is_ascii_hexdigit());
         if !(hex(pid, 8) && hex(pstart, 8) && hex(start, 8)) || kind.is_empty() || user.is_empty() {
             return Err(wrong());
         }
@@ -250,20 +243,9 @@ mod tests {
     fn a_task_id_keeps_odd_users_and_objects() {
         let text = "UPID:pve1:0000022A:0008A653:6B03BB63:download:dl4.iso:pu@pve!tk:";
         let upid: Upid = text.parse().unwrap();
-        assert_eq!(
-            (upid.kind(), upid.object(), upid.user()),
-            ("download", "dl4.iso", "pu@pve!tk")
-        );
+        assert_eq!((upid.kind(), upid.object(), upid.user()), ("download", "dl4.iso", "pu@pve!tk"));
         assert_eq!(upid.to_string(), text);
-        assert!(
-            "UPID:pve1:0000022A:0008A653:6B03BB63:imgcopy::root@pam:"
-                .parse::<Upid>()
-                .is_ok()
-        );
-        assert!(
-            "UPID:pve1:22A:0008A653:6B03BB63:imgcopy::root@pam:"
-                .parse::<Upid>()
-                .is_err()
-        );
+        assert!("UPID:pve1:0000022A:0008A653:6B03BB63:imgcopy::root@pam:".parse::<Upid>().is_ok());
+        assert!("UPID:pve1:22A:0008A653:6B03BB63:imgcopy::root@pam:".parse::<Upid>().is_err());
     }
 }

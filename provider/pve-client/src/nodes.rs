@@ -37,11 +37,7 @@ impl Pve {
     pub async fn version(&self) -> Result<Version> {
         let data = self.object(&Call::get("/version")).await?;
         let text = |name| data.text(name).unwrap_or_default();
-        Ok(Version {
-            version: text("version"),
-            release: text("release"),
-            repository_id: text("repoid"),
-        })
+        Ok(Version { version: text("version"), release: text("release"), repository_id: text("repoid") })
     }
 
     /// The nodes, by name.

@@ -75,12 +75,8 @@ impl Pool {
 impl Pve {
     /// The pools, by name, without members.
     pub async fn pools(&self) -> Result<Vec<Pool>> {
-        let mut pools: Vec<Pool> = self
-            .objects(&Call::get("/pools"))
-            .await?
-            .iter()
-            .filter_map(Pool::decode)
-            .collect();
+        let mut pools: Vec<Pool> =
+            self.objects(&Call::get("/pools")).await?.iter().filter_map(Pool::decode).collect();
         pools.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(pools)
     }
@@ -89,17 +85,13 @@ impl Pve {
     pub async fn pool(&self, name: &PoolName) -> Result<Pool> {
         let call = Call::get("/pools").with(Params::new().set("poolid", name));
         let found = self.objects(&call).await?.iter().find_map(Pool::decode);
-        found.ok_or_else(|| Error::NotFound {
-            message: format!("pool '{name}' does not exist"),
-        })
+        found.ok_or_else(|| Error::NotFound { message: format!("pool '{name}' does not exist") })
     }
 
     /// Creates an empty pool.
     pub async fn create_pool(&self, name: &PoolName, comment: Option<&str>) -> Result<()> {
         let params = Params::new().set("poolid", name).opt("comment", comment);
-        self.send(&Call::post("/pools").with(params))
-            .await
-            .map(drop)
+        self.send(&Call::post("/pools").with(params)).await.map(drop)
     }
 
     /// Changes a pool.
@@ -109,9 +101,7 @@ impl Pve {
 
     /// Deletes an empty pool.
     pub async fn delete_pool(&self, name: &PoolName) -> Result<()> {
-        self.send(&Call::delete("/pools").with(Params::new().set("poolid", name)))
-            .await
-            .map(drop)
+        self.send(&Call::delete("/pools").with(Params::new().set("poolid", name))).await.map(drop)
     }
 }
 
@@ -127,26 +117,10 @@ mod tests {
             allow_move: true,
             ..PoolEdit::default()
         };
-        assert_eq!(
-            edit.call(&pool).wire(),
-            "PUT /api2/json/pools poolid=a%2Fb&vms=100%2C101&allow-move=1"
-        );
-        edit = PoolEdit {
-            storages: ["local".parse().unwrap()].into(),
-            remove: true,
-            ..PoolEdit::default()
-        };
-        assert_eq!(
-            edit.call(&pool).wire(),
-            "PUT /api2/json/pools poolid=a%2Fb&storage=local&delete=1"
-        );
-        edit = PoolEdit {
-            comment: Some(String::new()),
-            ..PoolEdit::default()
-        };
-        assert_eq!(
-            edit.call(&pool).wire(),
-            "PUT /api2/json/pools poolid=a%2Fb&comment="
-        );
+        assert_eq!(edit.call(&pool).wire(), "PUT /api2/json/pools poolid=a%2Fb&vms=100%2C101&allow-move=1");
+        edit = PoolEdit { storages: ["local".parse().unwrap()].into(), remove: true, ..PoolEdit::default() };
+        assert_eq!(edit.call(&pool).wire(), "PUT /api2/json/pools poolid=a%2Fb&storage=local&delete=1");
+        edit = PoolEdit { comment: Some(String::new()), ..PoolEdit::default() };
+        assert_eq!(edit.call(&pool).wire(), "PUT /api2/json/pools poolid=a%2Fb&comment=");
     }
 }

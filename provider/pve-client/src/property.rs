@@ -19,19 +19,12 @@ impl PropertyString {
     /// Reads a text. `default_key` is the name under which the key-less value may be written too.
     pub fn parse(text: &str, default_key: Option<&str>) -> Result<Self, InvalidId> {
         let mut parsed = Self::default();
-        for part in text
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-        {
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let repeated = match part.split_once('=') {
                 Some((key, value)) if Some(key) == default_key => {
                     parsed.default.replace(value.to_owned()).is_some()
                 }
-                Some((key, value)) => parsed
-                    .options
-                    .insert(key.to_owned(), value.to_owned())
-                    .is_some(),
+                Some((key, value)) => parsed.options.insert(key.to_owned(), value.to_owned()).is_some(),
                 None => parsed.default.replace(part.to_owned()).is_some(),
             };
             if repeated {
@@ -48,8 +41,7 @@ impl PropertyString {
 
     /// An option that is a boolean: `1`, `on`, `yes` or `true`.
     pub fn truth(&self, key: &str) -> Option<bool> {
-        self.value(key)
-            .map(|text| matches!(text, "1" | "on" | "yes" | "true"))
+        self.value(key).map(|text| matches!(text, "1" | "on" | "yes" | "true"))
     }
 
     /// Sets an option, or removes it.
@@ -63,10 +55,7 @@ impl PropertyString {
 
 impl fmt::Display for PropertyString {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let options = self
-            .options
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"));
+        let options = self.options.iter().map(|(key, value)| format!("{key}={value}"));
         let parts: Vec<String> = self.default.iter().cloned().chain(options).collect();
         f.write_str(&parts.join(","))
     }
@@ -116,10 +105,7 @@ impl FromStr for Size {
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(40, "T"), (30, "G"), (20, "M"), (10, "K")];
-        match units
-            .iter()
-            .find(|(shift, _)| self.0 >= 1 << shift && self.0.trailing_zeros() >= *shift)
-        {
+        match units.iter().find(|(shift, _)| self.0 >= 1 << shift && self.0.trailing_zeros() >= *shift) {
             Some((shift, unit)) => write!(f, "{}{unit}", self.0 >> shift),
             None => write!(f, "{}", self.0),
         }
@@ -138,10 +124,7 @@ pub struct Drive {
 impl Drive {
     /// A drive of an existing volume or another `file`.
     pub fn new(file: impl ToString) -> Self {
-        Self {
-            file: file.to_string(),
-            options: PropertyString::default(),
-        }
+        Self { file: file.to_string(), options: PropertyString::default() }
     }
 
     /// A request for a new, empty disk.
@@ -178,8 +161,7 @@ impl Drive {
 
     /// Whether it is the drive with the cloud-init data.
     pub fn is_cloud_init(&self) -> bool {
-        self.volume()
-            .is_some_and(|v| v.file_name().contains("cloudinit"))
+        self.volume().is_some_and(|v| v.file_name().contains("cloudinit"))
     }
 }
 
@@ -188,21 +170,14 @@ impl FromStr for Drive {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let mut options = PropertyString::parse(text, Some("file"))?;
-        let file = options
-            .default
-            .take()
-            .ok_or_else(|| invalid(text, "a drive (it names no volume)"))?;
+        let file = options.default.take().ok_or_else(|| invalid(text, "a drive (it names no volume)"))?;
         Ok(Self { file, options })
     }
 }
 
 impl fmt::Display for Drive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let separator = if self.options.options.is_empty() {
-            ""
-        } else {
-            ","
-        };
+        let separator = if self.options.options.is_empty() { "" } else { "," };
         write!(f, "{}{separator}{}", self.file, self.options)
     }
 }
@@ -223,11 +198,7 @@ impl Net {
     pub fn new(model: &str, bridge: Option<&str>) -> Self {
         let mut options = PropertyString::default();
         options.set("bridge", bridge);
-        Self {
-            model: model.to_owned(),
-            mac: None,
-            options,
-        }
+        Self { model: model.to_owned(), mac: None, options }
     }
 
     /// The bridge.
@@ -266,20 +237,14 @@ impl FromStr for Net {
         let mut mac = options.options.remove("macaddr");
         let mut model = options.default.take();
         if model.is_none() {
-            let short = MODELS
-                .iter()
-                .find(|model| options.options.contains_key(**model));
+            let short = MODELS.iter().find(|model| options.options.contains_key(**model));
             if let Some(short) = short {
                 mac = options.options.remove(*short);
                 model = Some((*short).to_owned());
             }
         }
         let model = model.ok_or_else(|| invalid(text, "a network device (it names no model)"))?;
-        Ok(Self {
-            model,
-            mac,
-            options,
-        })
+        Ok(Self { model, mac, options })
     }
 }
 
@@ -289,11 +254,7 @@ impl fmt::Display for Net {
         if let Some(mac) = &self.mac {
             write!(f, "={mac}")?;
         }
-        let separator = if self.options.options.is_empty() {
-            ""
-        } else {
-            ","
-        };
+        let separator = if self.options.options.is_empty() { "" } else { "," };
         write!(f, "{separator}{}", self.options)
     }
 }
@@ -304,14 +265,10 @@ mod tests {
 
     #[test]
     fn a_property_string_prints_sorted_after_its_key_less_value() {
-        let parsed =
-            PropertyString::parse("type=host,1,fstrim_cloned_disks=1", Some("enabled")).unwrap();
+        let parsed = PropertyString::parse("type=host,1,fstrim_cloned_disks=1", Some("enabled")).unwrap();
         assert_eq!(parsed.to_string(), "1,fstrim_cloned_disks=1,type=host");
         assert_eq!(
-            PropertyString::parse("enabled=1", Some("enabled"))
-                .unwrap()
-                .default
-                .as_deref(),
+            PropertyString::parse("enabled=1", Some("enabled")).unwrap().default.as_deref(),
             Some("1")
         );
         assert!(PropertyString::parse("a=1,a=2", None).is_err());
@@ -319,22 +276,12 @@ mod tests {
 
     #[test]
     fn drives_read_and_print() {
-        let drive: Drive = "local:100/vm-100-disk-0.qcow2,iothread=1,size=3G,discard=on"
-            .parse()
-            .unwrap();
+        let drive: Drive = "local:100/vm-100-disk-0.qcow2,iothread=1,size=3G,discard=on".parse().unwrap();
         assert_eq!(drive.size(), Some(Size::gib(3)));
         assert_eq!(drive.volume().unwrap().owner().unwrap().number(), 100);
-        assert_eq!(
-            drive.to_string(),
-            "local:100/vm-100-disk-0.qcow2,discard=on,iothread=1,size=3G"
-        );
+        assert_eq!(drive.to_string(), "local:100/vm-100-disk-0.qcow2,discard=on,iothread=1,size=3G");
         assert!("none,media=cdrom".parse::<Drive>().unwrap().is_cdrom());
-        assert!(
-            "local:100/vm-100-cloudinit.qcow2,media=cdrom"
-                .parse::<Drive>()
-                .unwrap()
-                .is_cloud_init()
-        );
+        assert!("local:100/vm-100-cloudinit.qcow2,media=cdrom".parse::<Drive>().unwrap().is_cloud_init());
         assert_eq!(
             Drive::import(&"local".parse().unwrap(), "local:import/a.qcow2").to_string(),
             "local:0,import-from=local:import/a.qcow2"
@@ -344,22 +291,12 @@ mod tests {
 
     #[test]
     fn network_devices_read_in_both_spellings() {
-        let short: Net = "virtio=bc:24:11:00:00:01,bridge=vmbr0,tag=5"
-            .parse()
-            .unwrap();
-        let long: Net = "model=virtio,macaddr=bc:24:11:00:00:01,tag=5,bridge=vmbr0"
-            .parse()
-            .unwrap();
+        let short: Net = "virtio=bc:24:11:00:00:01,bridge=vmbr0,tag=5".parse().unwrap();
+        let long: Net = "model=virtio,macaddr=bc:24:11:00:00:01,tag=5,bridge=vmbr0".parse().unwrap();
         assert_eq!(short, long);
-        assert_eq!(
-            short.to_string(),
-            "virtio=bc:24:11:00:00:01,bridge=vmbr0,tag=5"
-        );
+        assert_eq!(short.to_string(), "virtio=bc:24:11:00:00:01,bridge=vmbr0,tag=5");
         assert_eq!((short.bridge(), short.tag()), (Some("vmbr0"), Some(5)));
-        assert_eq!(
-            "virtio,bridge=vmbr0".parse::<Net>().unwrap().to_string(),
-            "virtio,bridge=vmbr0"
-        );
+        assert_eq!("virtio,bridge=vmbr0".parse::<Net>().unwrap().to_string(), "virtio,bridge=vmbr0");
         assert!("bridge=vmbr0".parse::<Net>().is_err());
     }
 

@@ -86,12 +86,8 @@ impl Pve {
 
     /// Where the list of guests has a machine. `None` is only a hint that it is gone.
     pub async fn locate(&self, id: VmId) -> Result<Option<VmAddress>> {
-        let find = |guests: &[Guest]| {
-            guests
-                .iter()
-                .find(|g| g.id == id)
-                .map(|g| VmAddress::new(g.node.clone(), id))
-        };
+        let find =
+            |guests: &[Guest]| guests.iter().find(|g| g.id == id).map(|g| VmAddress::new(g.node.clone(), id));
         let (_, remembered) = self.client.remembered();
         if let Some(found) = remembered.and_then(|guests| find(&guests)) {
             return Ok(Some(found));
@@ -115,21 +111,13 @@ impl Pve {
             // The list that sent us to the wrong node is old.
             self.client.forget_guests();
         }
-        if let Some(seen) = self
-            .locate(id)
-            .await?
-            .filter(|seen| !asked.contains(&seen.node))
-        {
+        if let Some(seen) = self.locate(id).await?.filter(|seen| !asked.contains(&seen.node)) {
             if let Some(found) = self.vm_on(&seen.node, id).await? {
                 return Ok(Some(found));
             }
             asked.push(seen.node);
         }
-        for node in self
-            .nodes()
-            .await?
-            .into_iter()
-            .filter(|node| node.online && !asked.contains(&node.name))
+        for node in self.nodes().await?.into_iter().filter(|node| node.online && !asked.contains(&node.name))
         {
             if let Some(found) = self.vm_on(&node.name, id).await? {
                 return Ok(Some(found));
@@ -138,21 +126,13 @@ impl Pve {
         Ok(None)
     }
 
-    async fn vm_on(
-        &self,
-        node: &NodeName,
-        id: VmId,
-    ) -> Result<Option<(VmAddress, crate::VmConfig)>> {
+    async fn vm_on(&self, node: &NodeName, id: VmId) -> Result<Option<(VmAddress, crate::VmConfig)>> {
         let address = VmAddress::new(node.clone(), id);
         match self.vm_config(&address).await {
             Ok(config) => Ok(Some((address, config))),
             Err(error) if error.is_not_found() => Ok(None),
             // A node that left the cluster does not hold the machine any more; the list knows better.
-            Err(crate::Error::Refused { message, .. })
-                if message.starts_with("hostname lookup ") =>
-            {
-                Ok(None)
-            }
+            Err(crate::Error::Refused { message, .. }) if message.starts_with("hostname lookup ") => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -121,13 +121,8 @@ impl Pve {
         content: &str,
         more: Params,
     ) -> Result<Upid> {
-        let params = Params::new()
-            .set("url", url)
-            .set("filename", file)
-            .set("content", content)
-            .and(more);
-        self.upid(&Call::post(format!("/nodes/{node}/storage/{storage}/download-url")).with(params))
-            .await
+        let params = Params::new().set("url", url).set("filename", file).set("content", content).and(more);
+        self.upid(&Call::post(format!("/nodes/{node}/storage/{storage}/download-url")).with(params)).await
     }
 }
 
@@ -145,13 +140,7 @@ mod tests {
 
     #[test]
     fn a_volume_id_is_escaped_in_the_path() {
-        let call = delete_call(
-            &"pve1".parse().unwrap(),
-            &"local:iso/a b.iso".parse().unwrap(),
-        );
-        assert_eq!(
-            call.wire(),
-            "DELETE /api2/json/nodes/pve1/storage/local/content/local%3Aiso%2Fa%20b.iso"
-        );
+        let call = delete_call(&"pve1".parse().unwrap(), &"local:iso/a b.iso".parse().unwrap());
+        assert_eq!(call.wire(), "DELETE /api2/json/nodes/pve1/storage/local/content/local%3Aiso%2Fa%20b.iso");
     }
 }

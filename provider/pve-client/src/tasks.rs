@@ -5,8 +5,7 @@ use std::time::Duration;
 use api_core::{Pace, Scope};
 
 use crate::{
-    Call, Error, Params, Pve, Result, Upid, call::segment, classify, decode::Fields as _,
-    decode::objects,
+    Call, Error, Params, Pve, Result, Upid, call::segment, classify, decode::Fields as _, decode::objects,
 };
 
 /// How many log lines an error or a list of warnings may hold.
@@ -22,11 +21,7 @@ pub struct Finished {
 }
 
 fn path(upid: &Upid, rest: &str) -> String {
-    format!(
-        "/nodes/{}/tasks/{}{rest}",
-        upid.node(),
-        segment(upid.as_str())
-    )
+    format!("/nodes/{}/tasks/{}{rest}", upid.node(), segment(upid.as_str()))
 }
 
 impl Pve {
@@ -46,39 +41,22 @@ impl Pve {
                 return Err(Error::Cancelled);
             }
             Err(Error::TimedOut { .. }) => {
-                return Err(Error::TimedOut {
-                    upid: Some(upid.clone()),
-                });
+                return Err(Error::TimedOut { upid: Some(upid.clone()) });
             }
             Err(error) => return Err(error),
         };
         if exit == "OK" {
-            return Ok(Finished {
-                upid: upid.clone(),
-                warnings: Vec::new(),
-            });
+            return Ok(Finished { upid: upid.clone(), warnings: Vec::new() });
         }
         let log = self.task_log(upid).await.unwrap_or_default();
         if exit.starts_with("WARNINGS:") {
             let warnings: Vec<String> = log.iter().filter_map(|line| warning(line)).collect();
             // The exit status counts them even if the log cannot be read.
-            let warnings = if warnings.is_empty() {
-                vec![exit]
-            } else {
-                warnings
-            };
-            return Ok(Finished {
-                upid: upid.clone(),
-                warnings,
-            });
+            let warnings = if warnings.is_empty() { vec![exit] } else { warnings };
+            return Ok(Finished { upid: upid.clone(), warnings });
         }
         let log_tail = log[log.len().saturating_sub(TAIL)..].to_vec();
-        Err(Error::TaskFailed {
-            upid: upid.clone(),
-            problem: classify(&exit),
-            message: exit,
-            log_tail,
-        })
+        Err(Error::TaskFailed { upid: upid.clone(), problem: classify(&exit), message: exit, log_tail })
     }
 
     /// The exit status, once the task has ended.
@@ -87,22 +65,14 @@ impl Pve {
         if data.text("status").as_deref() == Some("running") {
             return Ok(None);
         }
-        Ok(Some(
-            data.text("exitstatus")
-                .unwrap_or_else(|| "unexpected status".into())
-                .trim()
-                .to_owned(),
-        ))
+        Ok(Some(data.text("exitstatus").unwrap_or_else(|| "unexpected status".into()).trim().to_owned()))
     }
 
     /// The whole log, line by line.
     pub async fn task_log(&self, upid: &Upid) -> Result<Vec<String>> {
         // Without a limit only the first 50 lines come.
         let call = Call::get(path(upid, "/log")).with(Params::new().set("limit", 0));
-        Ok(objects(self.send(&call).await?)
-            .iter()
-            .filter_map(|line| line.text("t"))
-            .collect())
+        Ok(objects(self.send(&call).await?).iter().filter_map(|line| line.text("t")).collect())
     }
 
     /// Asks a task to stop.
@@ -112,8 +82,6 @@ impl Pve {
 }
 
 fn warning(line: &str) -> Option<String> {
-    let text = line
-        .strip_prefix("WARN: ")
-        .or_else(|| line.strip_prefix("WARNING: "))?;
+    let text = line.strip_prefix("WARN: ").or_else(|| line.strip_prefix("WARNING: "))?;
     Some(text.trim().to_owned())
 }

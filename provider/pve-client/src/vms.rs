@@ -21,10 +21,7 @@ pub struct VmConfig {
 impl VmConfig {
     /// An option. The blank that stands for an empty list counts as unset.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.values
-            .get(name)
-            .map(String::as_str)
-            .filter(|text| !text.trim().is_empty())
+        self.values.get(name).map(String::as_str).filter(|text| !text.trim().is_empty())
     }
 
     /// The options named `prefix` and a number, such as `net0`.
@@ -126,9 +123,7 @@ impl Pve {
 
     /// The configuration with waiting changes merged in.
     pub async fn vm_config(&self, vm: &VmAddress) -> Result<VmConfig> {
-        Ok(VmConfig::decode(
-            &self.object(&Call::get(vm.path("/config"))).await?,
-        ))
+        Ok(VmConfig::decode(&self.object(&Call::get(vm.path("/config"))).await?))
     }
 
     /// The options with applied and waiting values.
@@ -168,12 +163,7 @@ impl Pve {
 
     /// Clones a machine or template to a new number.
     pub async fn clone_vm(&self, source: &VmAddress, to: VmId, params: Params) -> Result<Upid> {
-        self.upid(&post(
-            source,
-            "/clone",
-            Params::new().set("newid", to).and(params),
-        ))
-        .await
+        self.upid(&post(source, "/clone", Params::new().set("newid", to).and(params))).await
     }
 
     /// Changes the configuration at once. Fit for what takes no time; the proxy waits 30 s at most.
@@ -184,9 +174,7 @@ impl Pve {
         delete: &[String],
         digest: Option<&str>,
     ) -> Result<()> {
-        self.send(&Call::put(vm.path("/config")).with(update(delete, digest, set)))
-            .await
-            .map(drop)
+        self.send(&Call::put(vm.path("/config")).with(update(delete, digest, set))).await.map(drop)
     }
 
     /// Changes the configuration in a task: for disks that are allocated or imported. `None` if
@@ -198,9 +186,7 @@ impl Pve {
         delete: &[String],
         digest: Option<&str>,
     ) -> Result<Option<Upid>> {
-        let data = self
-            .send(&post(vm, "/config", update(delete, digest, set)))
-            .await?;
+        let data = self.send(&post(vm, "/config", update(delete, digest, set))).await?;
         Ok(data.as_str().and_then(|text| text.parse().ok()))
     }
 
@@ -221,20 +207,13 @@ impl Pve {
         timeout_seconds: Option<u32>,
         force: bool,
     ) -> Result<Upid> {
-        let params = Params::new()
-            .opt("timeout", timeout_seconds)
-            .flag("forceStop", force);
+        let params = Params::new().opt("timeout", timeout_seconds).flag("forceStop", force);
         self.upid(&post(vm, "/status/shutdown", params)).await
     }
 
     /// Shuts down and starts, which applies waiting changes.
     pub async fn reboot_vm(&self, vm: &VmAddress, timeout_seconds: Option<u32>) -> Result<Upid> {
-        self.upid(&post(
-            vm,
-            "/status/reboot",
-            Params::new().opt("timeout", timeout_seconds),
-        ))
-        .await
+        self.upid(&post(vm, "/status/reboot", Params::new().opt("timeout", timeout_seconds))).await
     }
 
     /// Grows a disk to a size, or by one with a leading `+`.
@@ -245,22 +224,14 @@ impl Pve {
         size: &str,
         digest: Option<&str>,
     ) -> Result<Upid> {
-        let params = Params::new()
-            .set("disk", disk)
-            .set("size", size)
-            .opt("digest", digest);
+        let params = Params::new().set("disk", disk).set("size", size).opt("digest", digest);
         self.upid(&Call::put(vm.path("/resize")).with(params)).await
     }
 
     /// Moves a disk to another storage (`storage`, `format`, `delete`) or machine (`target-vmid`,
     /// `target-disk`).
     pub async fn move_disk(&self, vm: &VmAddress, disk: &str, params: Params) -> Result<Upid> {
-        self.upid(&post(
-            vm,
-            "/move_disk",
-            Params::new().set("disk", disk).and(params),
-        ))
-        .await
+        self.upid(&post(vm, "/move_disk", Params::new().set("disk", disk).and(params))).await
     }
 
     /// Moves a machine to another node; a running one needs `online`.
@@ -271,10 +242,7 @@ impl Pve {
         online: bool,
         more: Params,
     ) -> Result<Upid> {
-        let params = Params::new()
-            .set("target", target)
-            .flag("online", online)
-            .and(more);
+        let params = Params::new().set("target", target).flag("online", online).and(more);
         self.upid(&post(vm, "/migrate", params)).await
     }
 
@@ -286,9 +254,7 @@ impl Pve {
     /// Detaches disks to `unusedN`, or deletes them with `force`.
     pub async fn unlink_disks(&self, vm: &VmAddress, disks: &[String], force: bool) -> Result<()> {
         let params = Params::new().list("idlist", disks).flag("force", force);
-        self.send(&Call::put(vm.path("/unlink")).with(params))
-            .await
-            .map(drop)
+        self.send(&Call::put(vm.path("/unlink")).with(params)).await.map(drop)
     }
 
     /// Deletes a stopped machine with the disks it owns.
@@ -298,8 +264,7 @@ impl Pve {
         purge: bool,
         destroy_unreferenced_disks: bool,
     ) -> Result<Upid> {
-        self.upid(&delete_call(vm, purge, destroy_unreferenced_disks))
-            .await
+        self.upid(&delete_call(vm, purge, destroy_unreferenced_disks)).await
     }
 
     /// Writes the cloud-init drive anew.
@@ -312,27 +277,20 @@ impl Pve {
         let call = Call::get(vm.path("/agent/network-get-interfaces"));
         match self.object(&call).await {
             Ok(mut data) => Ok(Some(interfaces(data.remove("result").unwrap_or_default()))),
-            Err(Error::Refused {
-                problem: crate::Problem::AgentSilent,
-                ..
-            }) => Ok(None),
+            Err(Error::Refused { problem: crate::Problem::AgentSilent, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 }
 
 fn create_call(vm: &VmAddress, params: Params) -> Call {
-    Call::post(format!("/nodes/{}/qemu", vm.node))
-        .with(Params::new().set("vmid", vm.id).and(params))
+    Call::post(format!("/nodes/{}/qemu", vm.node)).with(Params::new().set("vmid", vm.id).and(params))
 }
 
 fn delete_call(vm: &VmAddress, purge: bool, sweep: bool) -> Call {
     // The default of the second one changed between releases, so it is always sent.
-    Call::delete(vm.path("")).with(
-        Params::new()
-            .flag("purge", purge)
-            .bool("destroy-unreferenced-disks", sweep),
-    )
+    Call::delete(vm.path(""))
+        .with(Params::new().flag("purge", purge).bool("destroy-unreferenced-disks", sweep))
 }
 
 fn interfaces(result: Value) -> Vec<AgentInterface> {
@@ -368,10 +326,8 @@ mod tests {
 
     #[test]
     fn calls_have_exactly_these_bytes() {
-        let create = Params::new()
-            .set("name", "web 1")
-            .set("scsi0", "local:8,discard=on")
-            .bool("onboot", true);
+        let create =
+            Params::new().set("name", "web 1").set("scsi0", "local:8,discard=on").bool("onboot", true);
         assert_eq!(
             create_call(&vm(), create).wire(),
             "POST /api2/json/nodes/pve1/qemu vmid=100&name=web+1&scsi0=local%3A8%2Cdiscard%3Don&onboot=1"
@@ -380,11 +336,7 @@ mod tests {
             delete_call(&vm(), true, false).wire(),
             "DELETE /api2/json/nodes/pve1/qemu/100?purge=1&destroy-unreferenced-disks=0"
         );
-        let change = update(
-            &["tags".into(), "net1".into()],
-            Some("abc"),
-            Params::new().set("cores", 4),
-        );
+        let change = update(&["tags".into(), "net1".into()], Some("abc"), Params::new().set("cores", 4));
         assert_eq!(
             Call::put(vm().path("/config")).with(change).wire(),
             "PUT /api2/json/nodes/pve1/qemu/100/config cores=4&delete=tags%2Cnet1&digest=abc"
@@ -404,18 +356,10 @@ mod tests {
         let config = VmConfig::decode(&data);
         assert_eq!(config.digest.as_deref(), Some("d"));
         assert_eq!(
-            (
-                config.value("memory"),
-                config.value("cores"),
-                config.value("boot"),
-                config.value("parent")
-            ),
+            (config.value("memory"), config.value("cores"), config.value("boot"), config.value("parent")),
             (Some("512"), Some("2"), None, None)
         );
-        assert_eq!(
-            config.indexed("net").collect::<Vec<_>>(),
-            [(0, "virtio=A"), (10, "x")]
-        );
+        assert_eq!(config.indexed("net").collect::<Vec<_>>(), [(0, "virtio=A"), (10, "x")]);
     }
 
     #[test]
@@ -425,11 +369,7 @@ mod tests {
         );
         assert_eq!(
             got[0].addresses,
-            [AgentAddress {
-                address: "10.0.0.2".into(),
-                ipv6: false,
-                prefix: Some(24)
-            }]
+            [AgentAddress { address: "10.0.0.2".into(), ipv6: false, prefix: Some(24) }]
         );
         assert!(got[1].addresses.is_empty());
     }

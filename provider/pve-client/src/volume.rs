@@ -30,19 +30,14 @@ impl VolumeId {
     /// The content kind named in the path, such as `iso` or `import`; disks have none.
     pub fn content(&self) -> Option<&str> {
         let (first, _) = self.path.split_once('/')?;
-        matches!(
-            first,
-            "iso" | "vztmpl" | "import" | "snippets" | "backup" | "rootdir"
-        )
-        .then_some(first)
+        matches!(first, "iso" | "vztmpl" | "import" | "snippets" | "backup" | "rootdir").then_some(first)
     }
 
     /// The guest whose number the volume's name carries.
     pub fn owner(&self) -> Option<crate::VmId> {
         let name = self.file_name();
-        let rest = ["vm-", "base-", "subvol-", "basevol-"]
-            .iter()
-            .find_map(|prefix| name.strip_prefix(prefix))?;
+        let rest =
+            ["vm-", "base-", "subvol-", "basevol-"].iter().find_map(|prefix| name.strip_prefix(prefix))?;
         rest.split('-').next()?.parse().ok()
     }
 }
@@ -56,10 +51,7 @@ impl FromStr for VolumeId {
         if path.is_empty() || path.contains(',') || path.starts_with('/') {
             return Err(wrong());
         }
-        Ok(Self {
-            storage: storage.parse().map_err(|_| wrong())?,
-            path: path.to_owned(),
-        })
+        Ok(Self { storage: storage.parse().map_err(|_| wrong())?, path: path.to_owned() })
     }
 }
 
@@ -75,18 +67,10 @@ mod tests {
 
     #[test]
     fn a_volume_tells_its_owner_and_its_content() {
-        let linked: VolumeId = "local:110/base-110-disk-0.qcow2/113/vm-113-disk-0.qcow2"
-            .parse()
-            .unwrap();
-        assert_eq!(
-            (linked.owner().unwrap().number(), linked.content()),
-            (113, None)
-        );
+        let linked: VolumeId = "local:110/base-110-disk-0.qcow2/113/vm-113-disk-0.qcow2".parse().unwrap();
+        assert_eq!((linked.owner().unwrap().number(), linked.content()), (113, None));
         let iso: VolumeId = "local:iso/a.iso".parse().unwrap();
-        assert_eq!(
-            (iso.owner(), iso.content(), iso.file_name()),
-            (None, Some("iso"), "a.iso")
-        );
+        assert_eq!((iso.owner(), iso.content(), iso.file_name()), (None, Some("iso"), "a.iso"));
         for bad in ["none", "local:", "/dev/sda", "a,b:c", "local:/x"] {
             assert!(bad.parse::<VolumeId>().is_err(), "{bad}");
         }

@@ -6,9 +6,7 @@ use std::{
     time::Duration,
 };
 
-use pve_client::{
-    Auth, Client, Config, Error, NodeName, Problem, Pve, Scope, Secret, Trust, Upid, VmId,
-};
+use pve_client::{Auth, Client, Config, Error, NodeName, Problem, Pve, Scope, Secret, Trust, Upid, VmId};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
@@ -42,31 +40,17 @@ async fn serve(reply: fn(&str, usize) -> (&'static str, String)) -> (String, Log
                                 .then(|| l[name.len() + 1..].trim().to_owned())
                         })
                     };
-                    let mut body =
-                        vec![0; header("content-length").map_or(0, |n| n.parse().unwrap())];
+                    let mut body = vec![0; header("content-length").map_or(0, |n| n.parse().unwrap())];
                     stream.read_exact(&mut body).await.unwrap();
-                    let first = head
-                        .lines()
-                        .next()
-                        .unwrap()
-                        .trim_end_matches(" HTTP/1.1")
-                        .replace("/api2/json", "");
-                    let line = format!("{first} {}", String::from_utf8(body).unwrap())
-                        .trim_end()
-                        .to_owned();
-                    let count = seen
-                        .lock()
-                        .unwrap()
-                        .iter()
-                        .filter(|l| l.starts_with(&line))
-                        .count();
+                    let first =
+                        head.lines().next().unwrap().trim_end_matches(" HTTP/1.1").replace("/api2/json", "");
+                    let line = format!("{first} {}", String::from_utf8(body).unwrap()).trim_end().to_owned();
+                    let count = seen.lock().unwrap().iter().filter(|l| l.starts_with(&line)).count();
                     let marks: Vec<String> = ["authorization", "cookie", "csrfpreventiontoken"]
                         .iter()
                         .filter_map(|n| header(n))
                         .collect();
-                    seen.lock()
-                        .unwrap()
-                        .push(format!("{line} [{}]", marks.join("; ")));
+                    seen.lock().unwrap().push(format!("{line} [{}]", marks.join("; ")));
                     let (status, text) = reply(&line, count);
                     let answer = format!(
                         "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{text}",
@@ -95,14 +79,8 @@ const UPID: &str = "UPID:pve1:0000022A:0008A653:6B03BB63:qmstart:100:root@pam:";
 #[tokio::test]
 async fn a_token_goes_into_its_header_and_delete_parameters_into_the_query() {
     let (endpoint, log) = serve(|_, _| data("null")).await;
-    token(&endpoint)
-        .delete_pool(&"a".parse().unwrap())
-        .await
-        .unwrap();
-    assert_eq!(
-        *log.lock().unwrap(),
-        ["DELETE /pools?poolid=a [PVEAPIToken=tf@pve!t1=abc]"]
-    );
+    token(&endpoint).delete_pool(&"a".parse().unwrap()).await.unwrap();
+    assert_eq!(*log.lock().unwrap(), ["DELETE /pools?poolid=a [PVEAPIToken=tf@pve!t1=abc]"]);
 }
 
 #[tokio::test]
@@ -115,11 +93,7 @@ async fn a_refused_ticket_is_replaced_once_and_writes_carry_the_csrf_token() {
         _ => data("null"),
     })
     .await;
-    let auth = Auth::Password {
-        user: "root".into(),
-        password: "p w".into(),
-        realm: "pam".into(),
-    };
+    let auth = Auth::Password { user: "root".into(), password: "p w".into(), realm: "pam".into() };
     let client = Client::new(Config::new(&endpoint, auth, Trust::System)).unwrap();
     client
         .scoped(Scope::within(Duration::from_secs(5)))
@@ -127,44 +101,30 @@ async fn a_refused_ticket_is_replaced_once_and_writes_carry_the_csrf_token() {
         .await
         .unwrap();
     let log = log.lock().unwrap();
-    assert_eq!(
-        log[0],
-        "POST /access/ticket username=root%40pam&password=p+w []"
-    );
+    assert_eq!(log[0], "POST /access/ticket username=root%40pam&password=p+w []");
     assert_eq!(log[1], "POST /pools poolid=a [PVEAuthCookie=PVE%3Ax%2B; c]");
     assert_eq!(log.len(), 4, "{log:?}");
-    assert_eq!(
-        log.last().unwrap(),
-        "POST /pools poolid=a [PVEAuthCookie=PVE%3Ax%2B; c]"
-    );
+    assert_eq!(log.last().unwrap(), "POST /pools poolid=a [PVEAuthCookie=PVE%3Ax%2B; c]");
 }
 
 #[tokio::test]
 async fn a_failure_without_a_body_is_read_from_the_status_line() {
     let (endpoint, _) = serve(|_, _| ("401 No ticket", String::new())).await;
     let got = token(&endpoint).version().await;
-    assert!(
-        matches!(got, Err(Error::Unauthorized { ref message }) if message == "No ticket"),
-        "{got:?}"
-    );
+    assert!(matches!(got, Err(Error::Unauthorized { ref message }) if message == "No ticket"), "{got:?}");
 }
 
 #[tokio::test]
 async fn a_task_is_awaited_and_its_warnings_or_failure_told() {
     let (endpoint, _) = serve(|line, count| match line {
-        l if l.contains("/log?limit=0") => {
-            data(r#"[{"n":1,"t":"WARN: no space"},{"n":2,"t":"TASK ..."}]"#)
-        }
+        l if l.contains("/log?limit=0") => data(r#"[{"n":1,"t":"WARN: no space"},{"n":2,"t":"TASK ..."}]"#),
         l if l.contains("%3A100%3A") && count == 0 => data(r#"{"status":"running"}"#),
         l if l.contains("%3A100%3A") => data(r#"{"status":"stopped","exitstatus":"WARNINGS: 1"}"#),
         _ => data(r#"{"status":"stopped","exitstatus":"VM 101 already running"}"#),
     })
     .await;
     let pve = token(&endpoint);
-    assert_eq!(
-        pve.wait(&UPID.parse().unwrap()).await.unwrap().warnings,
-        ["no space"]
-    );
+    assert_eq!(pve.wait(&UPID.parse().unwrap()).await.unwrap().warnings, ["no space"]);
     let other: Upid = UPID.replace(":100:", ":101:").parse().unwrap();
     let failed = pve.wait(&other).await.unwrap_err();
     assert!(
@@ -175,38 +135,23 @@ async fn a_task_is_awaited_and_its_warnings_or_failure_told() {
 
 #[tokio::test]
 async fn a_cancelled_wait_stops_the_task_and_a_late_one_names_it() {
-    let (endpoint, log) = serve(|line, _| {
-        if line.starts_with("DELETE") {
-            data("null")
-        } else {
-            data(r#"{"status":"running"}"#)
-        }
-    })
-    .await;
+    let (endpoint, log) =
+        serve(
+            |line, _| {
+                if line.starts_with("DELETE") { data("null") } else { data(r#"{"status":"running"}"#) }
+            },
+        )
+        .await;
     let pve = token(&endpoint);
     let cancel = pve.scope().cancelled().clone();
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(120)).await;
         cancel.cancel();
     });
-    assert!(matches!(
-        pve.wait(&UPID.parse().unwrap()).await,
-        Err(Error::Cancelled)
-    ));
-    assert!(
-        log.lock()
-            .unwrap()
-            .last()
-            .unwrap()
-            .starts_with("DELETE /nodes/pve1/tasks/UPID%3Apve1%3A")
-    );
-    let late = pve
-        .client()
-        .scoped(Scope::within(Duration::from_millis(100)));
-    assert!(matches!(
-        late.wait(&UPID.parse().unwrap()).await,
-        Err(Error::TimedOut { upid: Some(_) })
-    ));
+    assert!(matches!(pve.wait(&UPID.parse().unwrap()).await, Err(Error::Cancelled)));
+    assert!(log.lock().unwrap().last().unwrap().starts_with("DELETE /nodes/pve1/tasks/UPID%3Apve1%3A"));
+    let late = pve.client().scoped(Scope::within(Duration::from_millis(100)));
+    assert!(matches!(late.wait(&UPID.parse().unwrap()).await, Err(Error::TimedOut { upid: Some(_) })));
 }
 
 #[tokio::test]
@@ -224,17 +169,8 @@ async fn a_moved_machine_is_found_and_the_list_is_read_once_until_a_write() {
     let hint: NodeName = "pve1".parse().unwrap();
     let id = VmId::new(100).unwrap();
     let (address, config) = pve.find_vm(id, Some(&hint)).await.unwrap().unwrap();
-    assert_eq!(
-        (address.to_string().as_str(), config.value("memory")),
-        ("pve2/100", Some("512"))
-    );
-    let lists = || {
-        log.lock()
-            .unwrap()
-            .iter()
-            .filter(|l| l.contains("/cluster/resources"))
-            .count()
-    };
+    assert_eq!((address.to_string().as_str(), config.value("memory")), ("pve2/100", Some("512")));
+    let lists = || log.lock().unwrap().iter().filter(|l| l.contains("/cluster/resources")).count();
     pve.guests().await.unwrap();
     assert_eq!(lists(), 1);
     pve.create_pool(&"a".parse().unwrap(), None).await.unwrap();

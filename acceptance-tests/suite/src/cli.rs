@@ -1,0 +1,31 @@
+//! Which CLIs there are: `HOMELAB_CLI`, then PATH, then what xtask installed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process::target;
+
+/// Every CLI on this machine, each kind once; with `HOMELAB_CLI` only that one.
+pub fn found() -> Vec<PathBuf> {
+    if let Some(named) = std::env::var_os("HOMELAB_CLI") {
+        return vec![PathBuf::from(named)];
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    folders.push(target().join("tools"));
+    ["tofu", "terraform"]
+        .iter()
+        .filter_map(|name| folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file()))
+        .collect()
+}
+
+/// The first line of `version`.
+pub fn version(cli: &Path) -> Result<String, String> {
+    let output = Command::new(cli)
+        .arg("version")
+        .env("CHECKPOINT_DISABLE", "1")
+        .output()
+        .map_err(|error| format!("cannot start {}: {error}", cli.display()))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.lines().next().unwrap_or("no version").to_owned())
+}

@@ -1,0 +1,164 @@
+//! One simulated lab: started on a free loopback port, ended by id, its calls counted.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::process::{binaries, wait_for};
+
+/// A running `homelab-sim`; dropping it ends it.
+pub struct Lab {
+    child: Child,
+    folder: tempfile::TempDir,
+    ready: Value,
+}
+
+impl Lab {
+    /// Starts the profile `lab` without delays.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// Starts the profile `lab` with further arguments.
+    pub fn with(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("the temporary folder is writable");
+        let ready_file = folder.path().join("ready.json");
+        let log = std::fs::File::create(folder.path().join("lab.log")).expect("the folder is ours");
+        let mut child = Command::new(binaries().join("homelab-sim"))
+            .args(["--ephemeral", "--profile", "lab", "--pve", "127.0.0.1:0", "--ready-file"])
+            .arg(&ready_file)
+            .arg("--wire-log")
+            .arg(folder.path().join("wire.jsonl"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the lab was built");
+        let log = folder.path().join("lab.log");
+        let ready = wait_for("the lab's start", Duration::from_secs(30), || {
+            if let Ok(Some(status)) = child.try_wait() {
+                let said = std::fs::read_to_string(&log).unwrap_or_default();
+                panic!("the lab ended at once with {status}: {said}");
+            }
+            let text = std::fs::read_to_string(&ready_file).ok()?;
+            serde_json::from_str(&text).ok()
+        });
+        Self { child, folder, ready }
+    }
+
+    /// One line of what the lab said when it was ready.
+    fn told(&self, key: &str) -> String {
+        self.ready
+            .pointer(&format!("/pve/{key}"))
+            .or_else(|| self.ready.get(key))
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("the lab's ready file has no `{key}`: {}", self.ready))
+            .to_owned()
+    }
+
+    /// The address of Proxmox VE, without `/api2/json`.
+    pub fn endpoint(&self) -> String {
+        self.told("endpoint")
+    }
+
+    /// A token that may do everything.
+    pub fn api_token(&self) -> String {
+        self.told("token")
+    }
+
+    /// The file with the certificate of the lab's authority.
+    pub fn ca_file(&self) -> PathBuf {
+        PathBuf::from(self.told("ca_file"))
+    }
+
+    /// The lab's own folder, for files that must go when it goes.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// `provider "homelab" {…}` for this lab.
+    pub fn provider_block(&self) -> String {
+        format!(
+            "provider \"homelab\" {{\n  pve = {{\n    endpoint  = \"{}\"\n    api_token = \"{}\"\n    ca_file   = \"{}\"\n  }}\n}}\n",
+            self.endpoint(),
+            self.api_token(),
+            self.ca_file().display()
+        )
+    }
+
+    /// Every request so far, in order, as the lab wrote it down.
+    pub fn wire(&self) -> Vec<Value> {
+        std::fs::read_to_string(self.folder.path().join("wire.jsonl"))
+            .unwrap_or_default()
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+
+    /// How many requests there were so far.
+    pub fn calls(&self) -> usize {
+        self.wire().len()
+    }
+
+    /// How many of them changed something.
+    pub fn writes(&self) -> usize {
+        self.wire()
+            .iter()
+            .filter(|call| call["method"].as_str().is_some_and(|method| method != "GET"))
+            .count()
+    }
+
+    /// Asks the lab itself; for what a state file cannot show.
+    pub fn get(&self, path: &str) -> Value {
+        self.request("GET", path, None)
+    }
+
+    /// One request with the lab's token; `body` is JSON.
+    pub fn request(&self, method: &str, path: &str, body: Option<&str>) -> Value {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--max-time", "20", "--request", method, "--cacert"])
+            .arg(self.ca_file())
+            .arg("--header")
+            .arg(format!("Authorization: PVEAPIToken={}", self.api_token()));
+        if let Some(body) = body {
+            curl.args(["--header", "Content-Type: application/json", "--data", body]);
+        }
+        let output = curl.arg(format!("{}{path}", self.endpoint())).output().expect("curl is installed");
+        assert!(output.status.success(), "{method} {path}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+    }
+
+    /// The names of the guests that exist now, templates included.
+    pub fn guests(&self) -> Vec<String> {
+        let found = self.get("/api2/json/cluster/resources?type=vm");
+        let mut names: Vec<String> = found["data"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|guest| guest["name"].as_str().map(str::to_owned))
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The names of the pools that exist now.
+    pub fn pools(&self) -> Vec<String> {
+        let found = self.get("/api2/json/pools");
+        found["data"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|pool| pool["poolid"].as_str().map(str::to_owned))
+            .collect()
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,204 @@
+//! Rules for single values. The framework skips null and not yet known values before asking a rule.
+
+use std::fmt;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::value::{Number, Value};
+
+/// A rule for a known value.
+pub trait Validator: fmt::Debug + Send + Sync {
+    /// What is wrong, as a full sentence, or nothing.
+    fn check(&self, value: &Value) -> Option<String>;
+
+    /// The rule for the documentation, for example "Between 1 and 64".
+    fn describe(&self) -> String;
+}
+
+impl Validator for Arc<dyn Validator> {
+    fn check(&self, value: &Value) -> Option<String> {
+        (**self).check(value)
+    }
+
+    fn describe(&self) -> String {
+        (**self).describe()
+    }
+}
+
+/// See [`length`].
+#[derive(Clone, Copy, Debug)]
+pub struct Length {
+    least: usize,
+    most: usize,
+}
+
+/// Characters of a string, or elements of a collection, between two bounds, both included.
+pub fn length(least: usize, most: usize) -> Length {
+    Length { least, most }
+}
+
+impl Validator for Length {
+    fn check(&self, value: &Value) -> Option<String> {
+        let (count, what) = match value {
+            Value::String(text) => (text.chars().count(), "characters"),
+            Value::List(items) | Value::Set(items) | Value::Tuple(items) => (items.len(), "elements"),
+            Value::Map(entries) | Value::Object(entries) => (entries.len(), "elements"),
+            _ => return None,
+        };
+        let fits = (self.least..=self.most).contains(&count);
+        (!fits).then(|| {
+            let wanted = if self.most == usize::MAX {
+                format!("at least {}", self.least)
+            } else {
+                format!("between {} and {}", self.least, self.most)
+            };
+            format!("This argument must have {wanted} {what}; it has {count}.")
+        })
+    }
+
+    fn describe(&self) -> String {
+        match (self.least, self.most) {
+            (least, usize::MAX) => format!("Length at least {least}."),
+            (least, most) => format!("Length {least} to {most}."),
+        }
+    }
+}
+
+/// See [`range`].
+#[derive(Clone, Debug)]
+pub struct Range {
+    least: Number,
+    most: Number,
+}
+
+/// A number between two bounds, both included.
+pub fn range(least: i64, most: i64) -> Range {
+    Range { least: least.into(), most: most.into() }
+}
+
+impl Validator for Range {
+    fn check(&self, value: &Value) -> Option<String> {
+        let number = value.as_number()?;
+        let fits = *number >= self.least && *number <= self.most;
+        (!fits).then(|| {
+            format!("This argument must be between {} and {}; it is {number}.", self.least, self.most)
+        })
+    }
+
+    fn describe(&self) -> String {
+        format!("Between {} and {}.", self.least, self.most)
+    }
+}
+
+/// See [`one_of`].
+#[derive(Clone, Debug)]
+pub struct OneOf(Vec<String>);
+
+/// One of a fixed list of strings.
+pub fn one_of<S: Into<String>>(choices: impl IntoIterator<Item = S>) -> OneOf {
+    OneOf(choices.into_iter().map(Into::into).collect())
+}
+
+impl Validator for OneOf {
+    fn check(&self, value: &Value) -> Option<String> {
+        let text = value.as_str()?;
+        let known = self.0.iter().any(|choice| choice == text);
+        (!known).then(|| format!("This argument must be one of {}; it is {text:?}.", quoted(&self.0, "\"")))
+    }
+
+    fn describe(&self) -> String {
+        format!("One of {}.", quoted(&self.0, "`"))
+    }
+}
+
+fn quoted(choices: &[String], mark: &str) -> String {
+    choices.iter().map(|choice| format!("{mark}{choice}{mark}")).collect::<Vec<_>>().join(", ")
+}
+
+/// See [`matches()`].
+#[derive(Clone, Copy)]
+pub struct Matches {
+    accepts: fn(&str) -> bool,
+    rule: &'static str,
+}
+
+/// A string that `accepts` accepts; `rule` completes "This argument must be …".
+pub fn matches(rule: &'static str, accepts: fn(&str) -> bool) -> Matches {
+    Matches { accepts, rule }
+}
+
+impl fmt::Debug for Matches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Matches").field(&self.rule).finish()
+    }
+}
+
+impl Validator for Matches {
+    fn check(&self, value: &Value) -> Option<String> {
+        let text = value.as_str()?;
+        (!(self.accepts)(text)).then(|| format!("This argument must be {}.", self.rule))
+    }
+
+    fn describe(&self) -> String {
+        format!("Must be {}.", self.rule)
+    }
+}
+
+/// See [`parses`].
+pub struct Parses<T>(std::marker::PhantomData<fn() -> T>);
+
+/// A string, or every string of a collection, that `T` reads; the message is `T`'s own.
+pub fn parses<T>() -> Parses<T> {
+    Parses(std::marker::PhantomData)
+}
+
+impl<T> fmt::Debug for Parses<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Parses")
+    }
+}
+
+impl<T: FromStr<Err: Display>> Validator for Parses<T> {
+    fn check(&self, value: &Value) -> Option<String> {
+        match value {
+            Value::String(text) => {
+                text.parse::<T>().err().map(|error| format!("The value {text:?} cannot be used: {error}."))
+            }
+            Value::List(items) | Value::Set(items) => items.iter().find_map(|item| self.check(item)),
+            Value::Map(entries) => entries.values().find_map(|item| self.check(item)),
+            _ => None,
+        }
+    }
+
+    fn describe(&self) -> String {
+        String::new()
+    }
+}
+
+/// See [`each`].
+#[derive(Debug)]
+pub struct Each<V>(V);
+
+/// Applies a rule to every element of a collection.
+pub fn each<V: Validator>(rule: V) -> Each<V> {
+    Each(rule)
+}
+
+impl<V: Validator> Validator for Each<V> {
+    fn check(&self, value: &Value) -> Option<String> {
+        match value {
+            Value::List(items) | Value::Set(items) => {
+                items.iter().filter(|item| item.is_set()).find_map(|item| self.0.check(item))
+            }
+            Value::Map(entries) => {
+                entries.values().filter(|item| item.is_set()).find_map(|item| self.0.check(item))
+            }
+            _ => None,
+        }
+    }
+
+    fn describe(&self) -> String {
+        format!("Each element: {}", self.0.describe())
+    }
+}

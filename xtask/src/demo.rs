@@ -1,0 +1,85 @@
+//! `demo`: the whole suite on one machine, with nothing left behind.
+
+use std::path::PathBuf;
+
+use suite::{Lab, Workspace};
+
+use crate::process::{command, root, show};
+use crate::{Outcome, tools};
+
+/// Applies the example homelab, plans again, destroys it.
+pub fn run(cli: Option<PathBuf>) -> Outcome {
+    show(command("cargo", &["build", "--package", "homelab", "--package", "sims", "--bins"]))?;
+    let cli = tools::cli(cli)?;
+    println!("using {}: {}", cli.display(), suite::cli::version(&cli)?);
+
+    let lab = Lab::start();
+    println!("the simulated lab answers at {}", lab.endpoint());
+    let workspace = Workspace::new(&cli);
+    copy_stack(&workspace)?;
+
+    let variables = variables(&lab);
+    let arguments = |verb: &'static [&'static str]| -> Vec<&str> {
+        verb.iter()
+            .copied()
+            .chain(["-no-color", "-input=false"])
+            .chain(variables.iter().map(String::as_str))
+            .collect()
+    };
+    expect(workspace.run(&arguments(&["apply", "-auto-approve"])), "apply")?;
+    let calls = lab.calls();
+    let again = workspace.run(&arguments(&["plan", "-detailed-exitcode"]));
+    expect(again, "the second plan is not empty; plan")?;
+    println!("applied; the next plan is empty and took {} calls", lab.calls() - calls);
+    println!("built:");
+    for address in addresses(&workspace) {
+        println!("  {address}");
+    }
+    expect(workspace.run(&arguments(&["destroy", "-auto-approve"])), "destroy")?;
+    println!("destroyed again, and the lab is stopped.");
+    println!(
+        "\nFor a real Proxmox VE, use examples/stacks/homelab with its three variables set:\n  \
+         export TF_VAR_endpoint=https://pve.example:8006 TF_VAR_api_token='user@realm!name=secret' TF_VAR_ca_file=pve-root-ca.pem\n\
+         and read its README first: storage and node names are variables too."
+    );
+    Ok(())
+}
+
+/// The example's variables, as arguments.
+pub fn variables(lab: &Lab) -> Vec<String> {
+    vec![
+        format!("-var=endpoint={}", lab.endpoint()),
+        format!("-var=api_token={}", lab.api_token()),
+        format!("-var=ca_file={}", lab.ca_file().display()),
+    ]
+}
+
+fn copy_stack(workspace: &Workspace) -> Outcome {
+    let stack = root().join("examples/stacks/homelab");
+    let entries =
+        std::fs::read_dir(&stack).map_err(|error| format!("cannot read {}: {error}", stack.display()))?;
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".tf") {
+            let text = std::fs::read_to_string(entry.path()).map_err(|error| error.to_string())?;
+            workspace.write(&name, &text);
+        }
+    }
+    Ok(())
+}
+
+fn expect(run: suite::workspace::Run, what: &str) -> Outcome {
+    if run.code == Some(0) {
+        return Ok(());
+    }
+    Err(format!("{what} ended with {:?}:\n{}", run.code, run.text))
+}
+
+fn addresses(workspace: &Workspace) -> Vec<String> {
+    workspace.show_json()["values"]["root_module"]["resources"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|resource| resource["address"].as_str().map(str::to_owned))
+        .collect()
+}

@@ -1,0 +1,30 @@
+//! `test`: one run of every test, with every CLI that is there.
+
+use crate::process::{command, show};
+use crate::{Outcome, tools};
+
+/// Builds what the acceptance tests start, then runs the workspace's tests.
+pub fn run(filter: &[String]) -> Outcome {
+    // Without binary targets this builds nothing; the tests that need them say so.
+    show(command("cargo", &["build", "--package", "homelab", "--package", "sims"]))?;
+    let mut found = suite::cli::found();
+    if found.is_empty() {
+        found.push(tools::install()?);
+    }
+    for cli in &found {
+        println!("acceptance tests use {}: {}", cli.display(), suite::cli::version(cli)?);
+    }
+    // The doc tests are few and nextest does not run them.
+    if has_nextest() {
+        let mut tests = command("cargo", &["nextest", "run", "--workspace", "--no-fail-fast"]);
+        tests.args(filter);
+        return show(tests);
+    }
+    let mut tests = command("cargo", &["test", "--workspace", "--no-fail-fast"]);
+    tests.args(filter);
+    show(tests)
+}
+
+fn has_nextest() -> bool {
+    command("cargo", &["nextest", "--version"]).output().is_ok_and(|output| output.status.success())
+}
