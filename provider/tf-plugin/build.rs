@@ -1,0 +1,9 @@
+//! Compiles the wire definitions without `protoc`.
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto");
+    println!("cargo:rerun-if-changed={folder}");
+    let files = protox::compile(["plugin.proto", "health.proto"], [folder])?;
+    tonic_prost_build::configure().build_client(false).compile_fds(files)?;
+    Ok(())
+}
