@@ -3,7 +3,7 @@
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto");
     println!("cargo:rerun-if-changed={folder}");
-    let files = protox::compile(["plugin.proto", "health.proto"], [folder])?;
+    let files = protox::compile(["tfplugin6.proto", "plugin.proto", "health.proto"], [folder])?;
     tonic_prost_build::configure().build_client(false).compile_fds(files)?;
     Ok(())
 }

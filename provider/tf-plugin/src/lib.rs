@@ -1,4 +1,4 @@
-//! The wire shim between a CLI and `tf-framework`: so far only the generated go-plugin and health services.
+//! The wire shim between a CLI and `tf-framework`: so far only the generated messages and services.
 
 /// The services of go-plugin.
 #[allow(missing_docs, clippy::all)]
@@ -10,4 +10,10 @@ pub mod plugin {
 #[allow(missing_docs, clippy::all)]
 pub mod health {
     tonic::include_proto!("grpc.health.v1");
+}
+
+/// Plugin protocol 6.
+#[allow(missing_docs, clippy::all)]
+pub mod tfplugin6 {
+    tonic::include_proto!("tfplugin6");
 }
