@@ -1,5 +1,5 @@
 //! `cargo xtask`: every chore of the repository, one file per command.
-#![allow(
+#![expect(
     clippy::print_stdout,
     reason = "a command for people; it is not the plugin, whose stdout is the handshake"
 )]

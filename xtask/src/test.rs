@@ -1,4 +1,4 @@
-//! `test`: one run of every test, with every CLI that is there.
+//! `test`: one run of every test, with every CLI that is there; OpenTofu is installed where it is missing.
 
 use crate::process::{command, show};
 use crate::{Outcome, tools};
@@ -7,11 +7,7 @@ use crate::{Outcome, tools};
 pub fn run(filter: &[String]) -> Outcome {
     // Without binary targets this builds nothing; the tests that need them say so.
     show(command("cargo", &["build", "--package", "homelab", "--package", "sims"]))?;
-    let mut found = suite::cli::found();
-    if found.is_empty() {
-        found.push(tools::install()?);
-    }
-    for cli in &found {
+    for cli in &tools::every()? {
         println!("acceptance tests use {}: {}", cli.display(), suite::cli::version(cli)?);
     }
     // The doc tests are few and nextest does not run them.

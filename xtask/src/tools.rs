@@ -35,6 +35,24 @@ pub fn cli(named: Option<PathBuf>) -> Outcome<PathBuf> {
     install()
 }
 
+/// Every CLI that tests run with. Without `HOMELAB_CLI` that includes OpenTofu: it is installed where it is missing, and
+/// a machine that cannot install it still tests with the `terraform` it has.
+pub fn every() -> Outcome<Vec<PathBuf>> {
+    let found = suite::cli::found();
+    let has_tofu = found.iter().any(|cli| cli.file_stem().is_some_and(|name| name == "tofu"));
+    if std::env::var_os("HOMELAB_CLI").is_some() || has_tofu {
+        return Ok(found);
+    }
+    match install() {
+        Ok(_) => Ok(suite::cli::found()),
+        Err(reason) if found.is_empty() => Err(reason),
+        Err(reason) => {
+            println!("OpenTofu is not tested: {reason}");
+            Ok(found)
+        }
+    }
+}
+
 /// Installs OpenTofu into `target/tools`, and refuses it if it is not the pinned one.
 pub fn install() -> Outcome<PathBuf> {
     let (package, expected) = package()?;
