@@ -262,6 +262,9 @@ pub trait ProviderDefinition: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// What the user should know about a configuration that works; told once each time the provider is configured.
+    fn notices(_client: &Self::Client, _out: &mut Diagnostics) {}
+
     /// The context of one operation; without a client when the provider is not configured.
     fn context(client: Option<Arc<Self::Client>>, operation: Operation) -> Self::Cx;
 

@@ -40,7 +40,7 @@ pub(crate) struct Inner {
     pub data_sources: BTreeMap<String, Arc<dyn AnyData>>,
     pub ephemerals: BTreeMap<String, Arc<dyn AnyEphemeral>>,
     pub functions: BTreeMap<String, Call>,
-    configure: fn(&Value) -> Result<Option<AnyClient>>,
+    configure: fn(&Value) -> Result<(Option<AnyClient>, Diagnostics)>,
     validate: fn(&Value, &mut Diagnostics),
     context: fn(Option<AnyClient>, Operation) -> AnyCx,
     client: ArcSwapOption<AnyClient>,
@@ -146,9 +146,9 @@ impl Server {
         let inner = self.inner.clone();
         let work = async move {
             match (inner.configure)(&config) {
-                Ok(client) => {
+                Ok((client, notices)) => {
                     inner.client.store(client.map(Arc::new));
-                    Vec::new()
+                    notices.into_vec()
                 }
                 Err(Error(diagnostics)) => diagnostics,
             }
@@ -347,13 +347,17 @@ pub(crate) fn no_such(kind: &str, name: &str) -> Diagnostic {
     Diagnostic::error("Unsupported type", format!("This version of the provider has no {kind} {name:?}."))
 }
 
-fn configure<P: ProviderDefinition>(config: &Value) -> Result<Option<AnyClient>> {
+fn configure<P: ProviderDefinition>(config: &Value) -> Result<(Option<AnyClient>, Diagnostics)> {
     let client = if config.is_fully_known() && !config.is_null() {
         Some(P::configure(P::Config::decode(config)?)?)
     } else {
         P::configure_partly(config)?
     };
-    Ok(client.map(|client| Arc::new(client) as AnyClient))
+    let mut notices = Diagnostics::new();
+    if let Some(client) = &client {
+        P::notices(client, &mut notices);
+    }
+    Ok((client.map(|client| Arc::new(client) as AnyClient), notices))
 }
 
 fn context<P: ProviderDefinition>(client: Option<AnyClient>, operation: Operation) -> AnyCx {
