@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::Fingerprint;
+
 /// The result of anything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -23,6 +25,10 @@ pub enum Error {
     Untrusted {
         /// Scheme, host and port.
         endpoint: String,
+        /// What is wrong with it.
+        distrust: Distrust,
+        /// The certificate that the server showed, if it came that far.
+        shown: Option<Fingerprint>,
         /// What the verification said.
         source: Source,
     },
@@ -60,7 +66,40 @@ pub enum Error {
     },
 }
 
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// No trusted authority has signed it.
+    UnknownAuthority,
+    /// It is for other names than the endpoint's.
+    WrongName,
+    /// It is not valid yet, or not any more.
+    WrongTime,
+    /// It is not the pinned one.
+    NotPinned,
+    /// Anything else that makes TLS fail.
+    Other,
+}
+
+/// A proxy answered for a server that it lost: whether the request was carried out is not known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the proxy answered {status} {reason}")]
+pub struct ProxyLost {
+    /// The status, such as 596.
+    pub status: u16,
+    /// The reason phrase.
+    pub reason: String,
+}
+
 impl Error {
+    /// The answer of a proxy that lost the real server, if that is how the answer was lost.
+    pub fn proxy_lost(&self) -> Option<&ProxyLost> {
+        match self {
+            Self::MaybeApplied { source, .. } | Self::NoAnswer { source, .. } => source.downcast_ref(),
+            _ => None,
+        }
+    }
+
     /// A configuration error.
     pub fn config(reason: impl Into<String>) -> Self {
         Self::Config { reason: reason.into() }

@@ -8,11 +8,11 @@ mod secret;
 mod tls;
 mod transport;
 
-pub use error::{Error, Result, chain};
+pub use error::{Distrust, Error, ProxyLost, Result, chain};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use poll::{Pace, poll};
 pub use scope::Scope;
 pub use secret::Secret;
 pub use tls::{Fingerprint, Trust};
 pub use tokio_util::sync::CancellationToken;
-pub use transport::{Options, Request, Response, Transport};
+pub use transport::{Options, Request, Response, Transport, check_endpoint};

@@ -3,14 +3,17 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
     crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
 use sha2::{Digest, Sha256};
 
-use crate::{Error, Result};
+use crate::{Distrust, Error, Result};
 
 /// How the server's certificate is checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +27,13 @@ pub enum Trust {
     Fingerprint(Fingerprint),
     /// Any certificate at all.
     Insecure,
+}
+
+impl Trust {
+    /// Checks that servers can be verified with it, before any is asked.
+    pub fn check(&self) -> Result<()> {
+        client_config(self).map(drop)
+    }
 }
 
 /// The SHA-256 of a certificate in DER form, written `AA:BB:…` as Proxmox prints it.
@@ -73,41 +83,130 @@ impl fmt::Debug for Fingerprint {
 /// The TLS settings that a trust asks for.
 pub(crate) fn client_config(trust: &Trust) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|e| Error::config(e.to_string()))?;
-    let pinned = match trust {
-        Trust::System => {
-            let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            if roots.is_empty() {
-                return Err(Error::config(
-                    "the operating system has no trusted certificate authorities; give one, or a fingerprint",
-                ));
-            }
-            return Ok(builder.with_root_certificates(roots).with_no_client_auth());
-        }
-        Trust::Authority(pem) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-                let certificate = certificate
-                    .map_err(|e| Error::config(format!("the certificate authority is not valid PEM: {e}")))?;
-                roots
-                    .add(certificate)
-                    .map_err(|e| Error::config(format!("the certificate authority cannot be used: {e}")))?;
-            }
-            if roots.is_empty() {
-                return Err(Error::config("the certificate authority text holds no PEM certificate"));
-            }
-            return Ok(builder.with_root_certificates(roots).with_no_client_auth());
-        }
-        Trust::Fingerprint(fingerprint) => Some(*fingerprint),
-        Trust::Insecure => None,
+    let verifier: Arc<dyn ServerCertVerifier> = match trust {
+        Trust::System => Arc::new(Telling::new(system_roots()?, provider.clone())?),
+        Trust::Authority(pem) => Arc::new(Telling::new(roots_of(pem)?, provider.clone())?),
+        Trust::Fingerprint(pinned) => Arc::new(Pinned { pinned: Some(*pinned), provider: provider.clone() }),
+        Trust::Insecure => Arc::new(Pinned { pinned: None, provider: provider.clone() }),
     };
-    Ok(builder
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| Error::config(e.to_string()))?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Pinned { pinned, provider }))
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth())
+}
+
+fn system_roots() -> Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(Error::config(
+            "the operating system has no trusted certificate authorities; give one, or a fingerprint",
+        ));
+    }
+    Ok(roots)
+}
+
+fn roots_of(pem: &str) -> Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let certificate = certificate
+            .map_err(|e| Error::config(format!("the certificate authority is not valid PEM: {e}")))?;
+        roots
+            .add(certificate)
+            .map_err(|e| Error::config(format!("the certificate authority cannot be used: {e}")))?;
+    }
+    if roots.is_empty() {
+        return Err(Error::config("the certificate authority text holds no PEM certificate"));
+    }
+    Ok(roots)
+}
+
+/// A certificate that was refused, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{why} (the server shows a certificate with the fingerprint {shown})")]
+struct Refused {
+    shown: Fingerprint,
+    distrust: Distrust,
+    why: String,
+}
+
+impl Refused {
+    fn into_error(self) -> rustls::Error {
+        CertificateError::Other(OtherError(Arc::new(self))).into()
+    }
+}
+
+/// What a TLS failure says about the certificate.
+pub(crate) fn distrust(error: &rustls::Error) -> (Distrust, Option<Fingerprint>) {
+    let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) = error else {
+        return (Distrust::Other, None);
+    };
+    inner
+        .downcast_ref::<Refused>()
+        .map_or((Distrust::Other, None), |refused| (refused.distrust, Some(refused.shown)))
+}
+
+/// Verifies against authorities as rustls does, and tells which certificate was refused.
+#[derive(Debug)]
+struct Telling(Arc<WebPkiServerVerifier>);
+
+impl Telling {
+    fn new(roots: RootCertStore, provider: Arc<CryptoProvider>) -> Result<Self> {
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map(Self)
+            .map_err(|e| Error::config(e.to_string()))
+    }
+}
+
+impl ServerCertVerifier for Telling {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.0.verify_server_cert(end_entity, intermediates, name, ocsp, now).map_err(|error| {
+            use CertificateError as E;
+            let distrust = match &error {
+                rustls::Error::InvalidCertificate(E::UnknownIssuer) => Distrust::UnknownAuthority,
+                rustls::Error::InvalidCertificate(E::NotValidForName | E::NotValidForNameContext { .. }) => {
+                    Distrust::WrongName
+                }
+                rustls::Error::InvalidCertificate(
+                    E::Expired | E::ExpiredContext { .. } | E::NotValidYet | E::NotValidYetContext { .. },
+                ) => Distrust::WrongTime,
+                _ => Distrust::Other,
+            };
+            Refused { shown: Fingerprint::of(end_entity), distrust, why: error.to_string() }.into_error()
+        })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
 }
 
 /// Accepts one certificate, or any. The handshake signature is checked either way, so that a copied
@@ -129,9 +228,10 @@ impl ServerCertVerifier for Pinned {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let shown = Fingerprint::of(end_entity);
         match self.pinned {
-            Some(pinned) if pinned != shown => Err(rustls::Error::General(format!(
-                "the server shows a certificate with the fingerprint {shown}, not {pinned}"
-            ))),
+            Some(pinned) if pinned != shown => {
+                let why = format!("the pinned certificate has the fingerprint {pinned}");
+                Err(Refused { shown, distrust: Distrust::NotPinned, why }.into_error())
+            }
             _ => Ok(ServerCertVerified::assertion()),
         }
     }

@@ -12,7 +12,7 @@ use hyper_util::{
 };
 use tokio::sync::Semaphore;
 
-use crate::{Error, Pace, Result, Scope, Trust, tls};
+use crate::{Error, Pace, ProxyLost, Result, Scope, Trust, tls};
 
 /// How long a write that is already on its way may still take after a cancellation.
 const GRACE: Duration = Duration::from_secs(5);
@@ -103,10 +103,21 @@ pub struct Transport {
     permits: Arc<Semaphore>,
 }
 
+/// Reads an endpoint: scheme, host and port, nothing else.
+pub fn check_endpoint(endpoint: &str) -> Result<http::Uri> {
+    let uri: http::Uri =
+        endpoint.parse().map_err(|e| Error::config(format!("the endpoint is not a URL: {e}")))?;
+    let known = matches!(uri.scheme_str(), Some("https" | "http"));
+    if !known || uri.host().is_none() || !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+        return Err(Error::config("the endpoint has to look like https://host:port, without a path"));
+    }
+    Ok(uri)
+}
+
 /// How one attempt failed.
 enum Lost {
     NeverSent(BoxError),
-    Untrusted(BoxError),
+    Untrusted(rustls::Error),
     Underway(BoxError),
     Over(Error),
 }
@@ -117,12 +128,7 @@ impl Transport {
     /// A transport to an endpoint; nothing is sent yet.
     pub fn new(mut options: Options) -> Result<Self> {
         options.endpoint.truncate(options.endpoint.trim_end_matches('/').len());
-        let uri: http::Uri =
-            options.endpoint.parse().map_err(|e| Error::config(format!("the endpoint is not a URL: {e}")))?;
-        let known = matches!(uri.scheme_str(), Some("https" | "http"));
-        if !known || uri.host().is_none() || !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-            return Err(Error::config("the endpoint has to look like https://host:port, without a path"));
-        }
+        let uri = check_endpoint(&options.endpoint)?;
         // With plain HTTP there is no certificate, so the trust is not looked at.
         let tls = if uri.scheme_str() == Some("http") { Trust::Insecure } else { options.trust.clone() };
         let mut http = HttpConnector::new();
@@ -160,8 +166,10 @@ impl Transport {
             let error = match self.attempt(scope, request).await {
                 Ok(response) => return Ok(response),
                 Err(Lost::Over(error)) => return Err(error),
-                Err(Lost::Untrusted(source)) => {
-                    return Err(Error::Untrusted { endpoint: self.endpoint().into(), source });
+                Err(Lost::Untrusted(error)) => {
+                    let (distrust, shown) = tls::distrust(&error);
+                    let (endpoint, source) = (self.endpoint().into(), error.into());
+                    return Err(Error::Untrusted { endpoint, distrust, shown, source });
                 }
                 Err(Lost::NeverSent(source)) => Error::NeverSent { endpoint: self.endpoint().into(), source },
                 Err(Lost::Underway(source)) if request.repeatable => Error::NoAnswer {
@@ -232,7 +240,7 @@ impl Transport {
         let elapsed = started.elapsed().as_millis();
         tracing::debug!(method = %request.method, path = request.path(), status, elapsed_ms = elapsed, "answered");
         if self.options.lost.contains(&status) {
-            return Err(Lost::Underway(format!("the proxy answered {status} {reason}").into()));
+            return Err(Lost::Underway(ProxyLost { status, reason }.into()));
         }
         let body =
             Limited::new(body, self.options.largest).collect().await.map_err(Lost::Underway)?.to_bytes();
@@ -247,7 +255,7 @@ fn classify(error: hyper_util::client::legacy::Error) -> Lost {
         let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&error);
         while let Some(cause) = next {
             if let Some(certificate) = tls_error(cause) {
-                return Lost::Untrusted(Box::new(certificate));
+                return Lost::Untrusted(certificate);
             }
             next = cause.source();
         }

@@ -35,6 +35,29 @@ pub enum Auth {
     },
 }
 
+impl Auth {
+    /// Checks the form; the server is not asked.
+    pub fn check(&self) -> Result<()> {
+        // A password travels in a form body, where every character fits.
+        let Self::Token(token) = self else { return Ok(()) };
+        let parts = token.expose().split_once('=');
+        let complete =
+            parts.is_some_and(|(id, secret)| id.contains('@') && id.contains('!') && !secret.is_empty());
+        if complete && HeaderValue::from_str(token.expose()).is_ok() {
+            return Ok(());
+        }
+        Err(Error::Config { reason: "an API token has to look like user@realm!name=secret".into() })
+    }
+
+    /// `user@realm`, or `user@realm!token`.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Token(token) => token.expose().split('=').next().unwrap_or_default().to_owned(),
+            Self::Password { user, realm, .. } => format!("{user}@{realm}"),
+        }
+    }
+}
+
 /// What a client needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -63,6 +86,7 @@ struct Session {
 struct Inner {
     transport: Transport,
     auth: Auth,
+    trust: Trust,
     session: Mutex<Option<Session>>,
     guests: SyncMutex<Memo>,
 }
@@ -86,30 +110,33 @@ impl std::fmt::Debug for Client {
 impl Client {
     /// Checks the configuration; nothing is sent.
     pub fn new(config: Config) -> Result<Self> {
-        if let Auth::Token(token) = &config.auth {
-            let valid = token.expose().split_once('=').is_some_and(|(id, secret)| {
-                id.contains('@')
-                    && id.contains('!')
-                    && !secret.is_empty()
-                    && HeaderValue::from_str(token.expose()).is_ok()
-            });
-            if !valid {
-                return Err(Error::Config {
-                    reason: "an API token has to look like user@realm!name=secret".into(),
-                });
-            }
-        }
+        config.auth.check()?;
+        let trust = config.trust.clone();
         let mut options = Options::new(config.endpoint, config.trust);
         options.concurrency = config.concurrency;
         let transport = Transport::new(options)?;
-        let inner =
-            Inner { transport, auth: config.auth, session: Mutex::default(), guests: SyncMutex::default() };
-        Ok(Self(Arc::new(inner)))
+        Ok(Self(Arc::new(Inner {
+            transport,
+            auth: config.auth,
+            trust,
+            session: Mutex::default(),
+            guests: SyncMutex::default(),
+        })))
     }
 
     /// A handle whose calls end with the scope.
     pub fn scoped(&self, scope: Scope) -> Pve {
         Pve { client: self.clone(), scope }
+    }
+
+    /// Whose credentials are used: `user@realm`, or `user@realm!token`.
+    pub fn identity(&self) -> String {
+        self.0.auth.identity()
+    }
+
+    /// How the server's certificate is checked.
+    pub fn trust(&self) -> &Trust {
+        &self.0.trust
     }
 
     /// The endpoint.

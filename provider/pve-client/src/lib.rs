@@ -17,7 +17,7 @@ mod vms;
 mod volume;
 
 pub use access::{Permissions, Ticket};
-pub use api_core::{CancellationToken, Fingerprint, Scope, Secret, Trust};
+pub use api_core::{CancellationToken, Distrust, Fingerprint, ProxyLost, Scope, Secret, Trust};
 pub use call::{Call, Params};
 pub use client::{Auth, Client, Config, Pve};
 pub use error::{Error, Problem, Result, classify};
