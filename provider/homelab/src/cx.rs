@@ -1,0 +1,73 @@
+//! What every operation gets: clients bound to its deadline and cancellation, and the operation itself.
+
+use std::sync::Arc;
+
+use pve_client::{Client, Finished, Pve, Scope, Upid};
+use tf_framework::prelude::*;
+
+use crate::errors::{self, Explain as _};
+
+/// The clients that the provider block made; shared by every operation of a run.
+#[derive(Debug)]
+pub struct Clients {
+    pub(crate) pve: Connection,
+}
+
+/// What the provider block says about one service.
+#[derive(Debug)]
+pub(crate) enum Connection {
+    /// It can be used.
+    Ready(Client),
+    /// It is not configured.
+    Absent,
+    /// This setting is known only after apply.
+    Unknown(Path),
+}
+
+/// The context of one operation.
+#[derive(Clone, Debug)]
+pub struct Cx {
+    clients: Option<Arc<Clients>>,
+    operation: Operation,
+}
+
+impl Cx {
+    pub(crate) fn new(clients: Option<Arc<Clients>>, operation: Operation) -> Self {
+        Self { clients, operation }
+    }
+
+    /// The operation: its deadline, and what it tells the framework.
+    pub fn operation(&self) -> &Operation {
+        &self.operation
+    }
+
+    /// A client of Proxmox VE whose calls end with this operation.
+    pub fn pve(&self) -> Result<Pve> {
+        match self.clients.as_ref().map(|clients| &clients.pve) {
+            Some(Connection::Ready(client)) => {
+                let scope = Scope::new(self.operation.deadline(), self.operation.cancelled());
+                Ok(client.scoped(scope))
+            }
+            Some(Connection::Unknown(path)) => Err(errors::setting_not_known(path)),
+            Some(Connection::Absent) | None => Err(errors::pve_not_configured()),
+        }
+    }
+
+    /// The client of Proxmox VE without a scope, if there is one.
+    pub(crate) fn pve_client(&self) -> Option<&Client> {
+        match &self.clients.as_ref()?.pve {
+            Connection::Ready(client) => Some(client),
+            _ => None,
+        }
+    }
+
+    /// Waits for a task and tells its warnings. `what` completes "Proxmox VE could not …", as in
+    /// `start VM 100`; `M` is the model whose wire names the answer may mention.
+    pub async fn finish<M: ObjectModel>(&self, pve: &Pve, upid: &Upid, what: &str) -> Result<Finished> {
+        let finished = pve.wait(upid).await.explain::<M>(self, what)?;
+        if let Some(warning) = errors::task_warnings(&finished, what) {
+            self.operation.warn(warning);
+        }
+        Ok(finished)
+    }
+}

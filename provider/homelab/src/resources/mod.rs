@@ -1,0 +1,12 @@
+//! Managed resources, one folder per system.
+
+mod pve;
+
+use tf_framework::Registry;
+
+use crate::cx::Cx;
+
+/// Registers every resource.
+pub(crate) fn register(registry: &mut Registry<Cx>) {
+    pve::register(registry);
+}
