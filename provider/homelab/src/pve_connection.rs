@@ -33,7 +33,7 @@ pub(crate) fn validate(block: &Value, out: &mut Diagnostics) {
             );
         }
     }
-    let said: Vec<&str> = TRUST.into_iter().filter(|name| trusts(&name)).collect();
+    let said: Vec<&str> = TRUST.into_iter().filter(|name| trusts(name)).collect();
     for other in said.iter().skip(1) {
         out.error(
             at(other),
