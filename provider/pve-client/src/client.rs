@@ -14,6 +14,7 @@ use crate::{
     Call, Error, Guest, Params, Result,
     access::Ticket,
     decode::{self, Fields as _},
+    turns::Turns,
 };
 
 /// A ticket lives two hours; it is renewed after half of that.
@@ -89,6 +90,7 @@ struct Inner {
     trust: Trust,
     session: Mutex<Option<Session>>,
     guests: SyncMutex<Memo>,
+    turns: Turns,
 }
 
 #[derive(Default)]
@@ -121,6 +123,7 @@ impl Client {
             trust,
             session: Mutex::default(),
             guests: SyncMutex::default(),
+            turns: Turns::default(),
         })))
     }
 
@@ -142,6 +145,10 @@ impl Client {
     /// The endpoint.
     pub fn endpoint(&self) -> &str {
         self.0.transport.endpoint()
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.0.turns
     }
 
     /// The list of guests read earlier, if nothing was written since, and the generation it has.
