@@ -151,6 +151,14 @@ impl Client {
         &self.0.turns
     }
 
+    /// The password, if the credentials are one.
+    pub(crate) fn password(&self) -> Option<&Secret> {
+        match &self.0.auth {
+            Auth::Password { password, .. } => Some(password),
+            Auth::Token(_) => None,
+        }
+    }
+
     /// The list of guests read earlier, if nothing was written since, and the generation it has.
     pub(crate) fn remembered(&self) -> (u64, Option<Arc<Vec<Guest>>>) {
         let memo = self.0.guests.lock().unwrap_or_else(PoisonError::into_inner);

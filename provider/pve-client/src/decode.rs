@@ -16,14 +16,23 @@ pub(crate) fn text(value: &Value) -> Option<String> {
 
 /// A whole number, also from a string.
 pub(crate) fn int(value: &Value) -> Option<i64> {
-    let text = text(value)?;
+    int_text(&text(value)?)
+}
+
+/// A whole number in a text.
+pub(crate) fn int_text(text: &str) -> Option<i64> {
     let text = text.trim();
     text.parse().ok().or_else(|| text.parse::<f64>().ok().map(|number| number as i64))
 }
 
 /// A boolean, also from a number or a word.
 pub(crate) fn truth(value: &Value) -> Option<bool> {
-    match text(value)?.trim() {
+    truth_text(&text(value)?)
+}
+
+/// A boolean in a text.
+pub(crate) fn truth_text(text: &str) -> Option<bool> {
+    match text.trim() {
         "1" | "true" | "yes" | "on" => Some(true),
         "0" | "false" | "no" | "off" | "" => Some(false),
         _ => None,

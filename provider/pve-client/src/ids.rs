@@ -51,8 +51,9 @@ macro_rules! name {
         }
     };
 }
+pub(crate) use name;
 
-fn word(text: &str, extra: &str) -> bool {
+pub(crate) fn word(text: &str, extra: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
 }
 

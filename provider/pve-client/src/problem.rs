@@ -73,6 +73,7 @@ pub fn classify(text: &str) -> Problem {
     } else if has("already exists")
         || has("already defined")
         || has("config file already exists")
+        || text.starts_with("snapshot name '") && text.ends_with("already used")
         || has("refusing to override existing file")
     {
         Problem::AlreadyExists
@@ -141,6 +142,16 @@ mod tests {
             ("unable to create VM 110: config file already exists", P::AlreadyExists),
             ("VM 100 already exists", P::AlreadyExists),
             ("Token already exists.", P::AlreadyExists),
+            ("snapshot name 'snap1' already used", P::AlreadyExists),
+            ("create storage failed: storage ID 'ds2' already defined", P::AlreadyExists),
+            ("interface already exists", P::AlreadyExists),
+            ("Job 'tf-job' already exists", P::AlreadyExists),
+            ("no such token 'tk' for user 'pu@pve'", P::NotFound),
+            ("delete role failed: role 'EmptyRole' does not exist", P::NotFound),
+            ("delete storage failed: storage 'ds2' does not exist", P::NotFound),
+            ("ACL update failed: role 'NoRole' does not exist", P::Other),
+            ("create storage failed: storage 'nfs2' is not online", P::Other),
+            ("no such ha rule 'x'", P::NotFound),
             ("checksum mismatch (file change by other user?)", P::Conflict),
             (
                 "update failed: detected modified configuration - file changed by other user? Try again.",

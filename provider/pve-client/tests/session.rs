@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use pve_client::{Auth, Client, Config, Error, NodeName, Problem, Pve, Scope, Secret, Trust, Upid, VmId};
+use pve_client::{
+    Auth, Client, Config, Error, NodeName, Problem, Pve, Scope, Secret, Secrets, Settings, Trust, Upid, VmId,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
@@ -176,4 +178,24 @@ async fn a_moved_machine_is_found_and_the_list_is_read_once_until_a_write() {
     pve.create_pool(&"a".parse().unwrap(), None).await.unwrap();
     pve.guests().await.unwrap();
     assert_eq!(lists(), 2);
+}
+
+#[tokio::test]
+async fn a_change_that_meets_a_stale_digest_is_tried_again_with_the_new_one() {
+    let (endpoint, log) = serve(|line, count| match line {
+        "GET /storage/ds2" if count == 0 => data(r#"{"type":"dir","digest":"old"}"#),
+        "GET /storage/ds2" => data(r#"{"type":"dir","digest":"new"}"#),
+        l if l.ends_with("digest=old") => {
+            ("500 x", r#"{"data":null,"message":"update storage failed: detected modified configuration - file changed by other user? Try again.\n"}"#.into())
+        }
+        _ => data("{}"),
+    })
+    .await;
+    let before = Settings::new().set("nodes", "pve1");
+    let changes = before.changes_to(&Settings::new().set("content", "iso"));
+    let name = "ds2".parse().unwrap();
+    token(&endpoint).change_storage(&name, &changes, &Secrets::new()).await.unwrap();
+    let writes: Vec<String> = log.lock().unwrap().iter().filter(|l| l.starts_with("PUT")).cloned().collect();
+    assert_eq!(writes.len(), 2, "{writes:?}");
+    assert!(writes[1].starts_with("PUT /storage/ds2 content=iso&delete=nodes&digest=new"), "{writes:?}");
 }
