@@ -1,12 +1,12 @@
 //! The configuration of a virtual machine, its waiting changes, and its disks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
 use crate::{
     Call, Params, Pve, Result, Upid, VmAddress,
-    decode::{Fields as _, scalars},
+    decode::{Fields as _, scalars, words},
     vms::post,
 };
 
@@ -23,6 +23,11 @@ impl VmConfig {
     /// An option. The blank that stands for an empty list counts as unset.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str).filter(|text| !text.trim().is_empty())
+    }
+
+    /// The tags.
+    pub fn tags(&self) -> BTreeSet<String> {
+        self.value("tags").map(|tags| words(tags).map(str::to_owned).collect()).unwrap_or_default()
     }
 
     /// The options named `prefix` and a number, such as `net0`.

@@ -34,6 +34,18 @@ pub(super) fn misconfigured(reason: &str) -> Error {
     )
 }
 
+/// A login with a password that is not the provider's own.
+pub(crate) fn login_refused(username: &str, message: &str) -> Error {
+    Error::new(
+        "Login was refused",
+        format!(
+            "Proxmox VE did not accept the password of {username}: {}. Check the password, the realm after the `@`, and \
+             that the user is enabled:\n\n  pveum user list",
+            quote(message)
+        ),
+    )
+}
+
 pub(super) fn unauthorized(attempt: &Attempt, message: &str) -> Error {
     let Attempt { what, endpoint, identity, .. } = attempt;
     let (user, token) = identity.split_once('!').map_or((identity.as_str(), None), |(u, t)| (u, Some(t)));
