@@ -103,6 +103,11 @@ impl Operation {
         }
     }
 
+    /// Tells the verb to end.
+    pub(crate) fn cancel(&self) {
+        self.inner.cancelled.cancel();
+    }
+
     pub(crate) fn tokio_deadline(&self) -> Instant {
         self.inner.deadline
     }

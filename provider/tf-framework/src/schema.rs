@@ -54,8 +54,10 @@ pub struct Attribute {
     pub write_only: bool,
     /// A change replaces the object.
     pub replace: bool,
-    /// Stays as it is during an update unless the service says otherwise.
+    /// Planned to stay as it is during an update; the service may still say otherwise afterwards.
     pub keep: bool,
+    /// Matters only when the object is created: a later difference is none.
+    pub create_only: bool,
     /// Value when the configuration has none.
     pub default: Option<Value>,
     /// Why not to use it any more.
@@ -80,6 +82,7 @@ impl Attribute {
             write_only: false,
             replace: false,
             keep: false,
+            create_only: false,
             default: None,
             deprecated: None,
             description: description.into(),

@@ -11,7 +11,7 @@ use crate::value::Value;
 /// Name of the argument.
 pub(crate) const NAME: &str = "timeouts";
 
-const VERBS: [&str; 4] = ["create", "read", "update", "delete"];
+pub(crate) const VERBS: [&str; 4] = ["create", "read", "update", "delete"];
 
 /// The argument, with the defaults in its description.
 pub(crate) fn attribute(defaults: &[Duration; 4]) -> Attribute {
@@ -61,5 +61,5 @@ fn parse(text: &str) -> Option<Duration> {
 
 fn show(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    if seconds % 60 == 0 { format!("{}m", seconds / 60) } else { format!("{seconds}s") }
+    if seconds.is_multiple_of(60) { format!("{}m", seconds / 60) } else { format!("{seconds}s") }
 }

@@ -1,0 +1,3 @@
+//! What the tests share: the core's side of the protocol.
+
+pub mod core;
