@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::diagnostics::{Diagnostic, Diagnostics, Error, Result};
 use crate::erased::{AnyData, AnyEphemeral, AnyResource};
@@ -122,10 +123,12 @@ impl Server {
     ) -> T {
         self.inner.running.fetch_add(1, Ordering::SeqCst);
         let running = Running(self.inner.clone());
-        let task = tokio::spawn(async move {
+        let work = async move {
             let _running = running;
             work.await
-        });
+        };
+        // In the span of the call, so that what the operation logs says which call it belongs to.
+        let task = tokio::spawn(work.in_current_span());
         task.await.unwrap_or_else(|_| failed(panicked()))
     }
 
