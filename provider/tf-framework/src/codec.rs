@@ -11,7 +11,7 @@ use crate::field::{Computed, Defaulted};
 use crate::path::Path;
 use crate::schema::{Attribute, Mode, Nesting, Shape};
 use crate::types::Type;
-use crate::validators::{Validator, parses};
+use crate::validators::{Validator, number, parses};
 use crate::value::{Number, Value};
 
 /// Converts a Rust type from and to a known, non-null value.
@@ -48,6 +48,9 @@ pub trait Leaf: Sized {
 
     /// Writes a value.
     fn encode(&self) -> Value;
+
+    /// Adds what the type itself knows to its attribute.
+    fn refine(_attribute: &mut Attribute) {}
 }
 
 /// The codec of a [`Leaf`].
@@ -66,6 +69,10 @@ impl<T: Leaf> Codec for Native<T> {
 
     fn encode(target: &T) -> Value {
         target.encode()
+    }
+
+    fn refine(attribute: &mut Attribute) {
+        T::refine(attribute);
     }
 }
 
@@ -316,7 +323,7 @@ impl Leaf for Dyn {
 }
 
 macro_rules! leaf {
-    ($rust:ty, $ty:expr, $expected:literal, $decode:expr, $encode:expr) => {
+    ($rust:ty, $ty:expr, $expected:literal, $decode:expr, $encode:expr $(, $rule:literal)?) => {
         impl Leaf for $rust {
             fn shape() -> Shape {
                 Shape::Plain($ty)
@@ -331,6 +338,17 @@ macro_rules! leaf {
                 let encode: fn(&Self) -> Value = $encode;
                 encode(self)
             }
+
+            $(
+                /// The language has one type for all numbers, so the rest is a rule.
+                fn refine(attribute: &mut Attribute) {
+                    if attribute.mode != Mode::Computed {
+                        let decode: fn(&Value) -> Option<Self> = $decode;
+                        let fits = move |value: &Value| decode(value).is_some();
+                        attribute.validators.push(Arc::new(number($rule, fits)) as Arc<dyn Validator>);
+                    }
+                }
+            )?
         }
     };
 }
@@ -347,21 +365,24 @@ leaf!(
     Type::Number,
     "a whole number that fits in 64 bits",
     |value| value.as_number()?.to_i64(),
-    |value| Value::from(*value)
+    |value| Value::from(*value),
+    "a whole number that fits in 64 bits"
 );
 leaf!(
     u64,
     Type::Number,
     "a whole number of 0 or more that fits in 64 bits",
     |value| value.as_number()?.to_u64(),
-    |value| { Value::Number((*value).into()) }
+    |value| { Value::Number((*value).into()) },
+    "a whole number of 0 or more that fits in 64 bits"
 );
 leaf!(
     u32,
     Type::Number,
     "a whole number from 0 to 4294967295",
     |value| value.as_number()?.to_u64().and_then(|number| u32::try_from(number).ok()),
-    |value| Value::Number((*value).into())
+    |value| Value::Number((*value).into()),
+    "a whole number from 0 to 4294967295"
 );
 leaf!(f64, Type::Number, "a number", |value| value.as_number().map(Number::to_f64), |value| {
     Number::from_f64(*value).map_or(Value::Null, Value::Number)

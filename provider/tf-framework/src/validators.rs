@@ -176,6 +176,40 @@ impl<T: FromStr<Err: Display>> Validator for Parses<T> {
     }
 }
 
+/// See [`number`].
+pub(crate) struct Kind<F> {
+    rule: &'static str,
+    fits: F,
+}
+
+/// A number, or every number of a collection, of which `fits` is true; the Rust type of a field brings it along.
+pub(crate) fn number<F: Fn(&Value) -> bool>(rule: &'static str, fits: F) -> Kind<F> {
+    Kind { rule, fits }
+}
+
+impl<F> fmt::Debug for Kind<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Kind").field(&self.rule).finish()
+    }
+}
+
+impl<F: Fn(&Value) -> bool + Send + Sync> Validator for Kind<F> {
+    fn check(&self, value: &Value) -> Option<String> {
+        match value {
+            Value::Number(number) if !(self.fits)(value) => {
+                Some(format!("This argument must be {}; it is {number}.", self.rule))
+            }
+            Value::List(items) | Value::Set(items) => items.iter().find_map(|item| self.check(item)),
+            Value::Map(entries) => entries.values().find_map(|item| self.check(item)),
+            _ => None,
+        }
+    }
+
+    fn describe(&self) -> String {
+        String::new()
+    }
+}
+
 /// See [`each`].
 #[derive(Debug)]
 pub struct Each<V>(V);
