@@ -63,6 +63,7 @@ fn attribute(field: &Field) -> TokenStream {
         ("sensitive", field.sensitive),
         ("write_only", field.write_only),
         ("keep", field.keep),
+        ("create_only", field.create_only),
     ] {
         let flag = format_ident!("{flag}");
         if on {

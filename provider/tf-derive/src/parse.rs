@@ -8,7 +8,8 @@ use syn::{
     PathArguments, Type,
 };
 
-const FIELD_FLAGS: &str = "parse, replace, sensitive, write_only, keep, wire, default, validate, deprecated";
+const FIELD_FLAGS: &str =
+    "parse, replace, sensitive, write_only, keep, create_only, wire, default, validate, deprecated";
 const STRUCT_FLAGS: &str = "name, version, deprecated";
 
 /// A struct to expand.
@@ -41,6 +42,7 @@ pub struct Field {
     pub sensitive: bool,
     pub write_only: bool,
     pub keep: bool,
+    pub create_only: bool,
     pub wire: Option<LitStr>,
     pub default: Option<Expr>,
     pub validate: Vec<Expr>,
@@ -136,6 +138,7 @@ fn field(field: &syn::Field, mistakes: &mut Mistakes) -> Option<Field> {
         sensitive: false,
         write_only: false,
         keep: false,
+        create_only: false,
         wire: None,
         default: None,
         validate: Vec::new(),
@@ -154,6 +157,7 @@ fn flag_of_field(field: &mut Field, flag: &Meta, mistakes: &mut Mistakes) {
         "sensitive" => &mut field.sensitive,
         "write_only" => &mut field.write_only,
         "keep" => &mut field.keep,
+        "create_only" => &mut field.create_only,
         "wire" => return field.wire = text(flag, mistakes),
         "deprecated" => return field.deprecated = text(flag, mistakes),
         "default" => return field.default = expression(flag, mistakes),
@@ -171,8 +175,14 @@ fn flag_of_field(field: &mut Field, flag: &Meta, mistakes: &mut Mistakes) {
 
 fn check(field: &Field, mistakes: &mut Mistakes) {
     let service_sets = matches!(field.kind, Kind::ReadOnly | Kind::FilledIn);
-    if field.write_only && service_sets {
-        mistakes.at(&field.ident, "a write-only argument must be required or optional");
+    if field.write_only && field.kind != Kind::Optional {
+        mistakes.at(&field.ident, "a write-only argument must be an `Option<_>`: no state ever holds it");
+    }
+    if field.create_only && field.kind != Kind::Optional {
+        mistakes.at(&field.ident, "an argument that matters only at creation must be an `Option<_>`");
+    }
+    if field.create_only && (field.replace || field.write_only) {
+        mistakes.at(&field.ident, "`create_only` goes with neither `replace` nor `write_only`");
     }
     if field.default.is_some() && field.kind != Kind::FilledIn {
         mistakes.at(&field.ident, "only a `Defaulted<_>` field can have a default");

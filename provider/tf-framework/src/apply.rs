@@ -4,6 +4,7 @@ use crate::conform::{self, Difference};
 use crate::diagnostics::{Diagnostic, Diagnostics, Error, Result};
 use crate::messages::{ApplyRequest, ApplyResponse};
 use crate::operation::Operation;
+use crate::plan_steps::{same_for_service, without_timeouts};
 use crate::read::Worker;
 use crate::secrets::redact;
 use crate::server::Inner;
@@ -120,12 +121,7 @@ impl Apply<'_> {
             Ok(id) => id,
             Err(error) => return Outcome::failed(prior.clone(), error),
         };
-        let want = self.want();
-        let mut before = prior.clone();
-        mask_create_only(&self.worker.schema.attributes, &mut before, &want);
-        let cx = self.worker.inner.context(self.operation);
-        let work = self.worker.resource.update(cx, id.clone(), before, want);
-        let updated = match bounded(self.operation, Verb::Update, self.worker.type_name, work).await {
+        let updated = match self.change(&id).await {
             Ok(()) => self.read_back(Verb::Update, &id).await,
             Err(error) => Err(error),
         };
@@ -139,6 +135,20 @@ impl Apply<'_> {
             }
         };
         Outcome { state, id: Some(id), diagnostics }
+    }
+
+    /// Asks the service for the change, if it has one to make.
+    async fn change(&self, id: &str) -> Result<()> {
+        let (prior, want) = (&self.r.prior_state, self.want());
+        let attributes = &self.worker.schema.attributes;
+        if same_for_service(without_timeouts(attributes), &self.r.planned_state, prior) {
+            return Ok(());
+        }
+        let mut before = prior.clone();
+        mask_create_only(attributes, &mut before, &want);
+        let cx = self.worker.inner.context(self.operation);
+        let work = self.worker.resource.update(cx, id.to_owned(), before, want);
+        bounded(self.operation, Verb::Update, self.worker.type_name, work).await
     }
 
     async fn delete(&self) -> Outcome {

@@ -18,6 +18,16 @@ struct Slot {
     size_gib: i64,
     /// What the service calls it.
     volume: Computed<String>,
+    /// How it is laid out at first.
+    #[schema(create_only)]
+    format: Option<String>,
+}
+
+/// Where the content comes from.
+#[derive(Clone, Debug, PartialEq, Object)]
+struct Source {
+    /// The image.
+    image: String,
 }
 
 /// A box.
@@ -37,6 +47,9 @@ struct Box {
     address: Option<std::net::Ipv6Addr>,
     /// Slots by name.
     slots: Option<BTreeMap<String, Slot>>,
+    /// What it is made from.
+    #[schema(create_only)]
+    source: Option<Source>,
     /// Password.
     #[schema(write_only, sensitive)]
     password_wo: Option<String>,
@@ -58,6 +71,8 @@ struct Stored {
     model: Box,
     password: Option<String>,
     writes: i64,
+    /// Updates that found a difference in `source`.
+    sources_seen: usize,
 }
 
 struct Cx;
@@ -68,11 +83,14 @@ impl Stored {
         self.writes += 1;
         self.model.writes = self.writes.into();
         self.model.serial = 7.into();
+        // No service remembers these.
+        self.model.source = None;
         if let Some(password) = self.model.password_wo.take() {
             self.password = Some(password);
         }
         for (name, slot) in self.model.slots.iter_mut().flatten() {
             slot.volume = format!("vol-{name}").into();
+            slot.format = None;
         }
     }
 }
@@ -86,7 +104,7 @@ impl Resource for Box {
     }
 
     async fn create(_cx: &Cx, want: &Box) -> Result<String> {
-        let mut stored = Stored { model: want.clone(), password: None, writes: 0 };
+        let mut stored = Stored { model: want.clone(), password: None, writes: 0, sources_seen: 0 };
         stored.put(want);
         STORE.with_borrow_mut(|store| store.insert(want.name.clone(), stored));
         Ok(want.name.clone())
@@ -99,6 +117,7 @@ impl Resource for Box {
     async fn update(_cx: &Cx, id: &String, change: Change<'_, Box>) -> Result<()> {
         STORE.with_borrow_mut(|store| {
             if let Some(stored) = store.get_mut(id) {
+                stored.sources_seen += usize::from(change.changes(|model| &model.source));
                 stored.put(change.want);
             }
         });
@@ -228,7 +247,9 @@ impl Core {
 }
 
 fn slots(sizes: &[(&str, i64)]) -> Value {
-    let slot = |size: i64| Value::object([("size_gib", Value::from(size)), ("volume", Value::Null)]);
+    let slot = |size: i64| {
+        Value::object([("size_gib", Value::from(size)), ("volume", Value::Null), ("format", Value::Null)])
+    };
     Value::Map(sizes.iter().map(|(name, size)| ((*name).to_owned(), slot(*size))).collect())
 }
 
@@ -337,4 +358,61 @@ async fn validation_names_the_setting_and_never_an_unknown_one() {
         unknown.into_iter().filter(|name| name != "password_wo").map(|name| (name, Value::Unknown)),
     );
     assert_eq!(core.server.validate_resource_config(TYPE, config, Capabilities::default()).await, []);
+}
+
+#[tokio::test]
+async fn what_matters_only_at_creation_never_differs_afterwards() {
+    let mut core = Core::new();
+    let source = |image: &str| Value::object([("image", Value::from(image))]);
+    let slots = |format: Value| {
+        let slot = [("size_gib", Value::from(1)), ("volume", Value::Null), ("format", format)];
+        Value::Map([("one".to_owned(), Value::object(slot))].into())
+    };
+    let with = |source: Value, format: Value| {
+        core.config(&[("name", "a".into()), ("source", source), ("slots", slots(format))])
+    };
+    let first = with(source("one.img"), "raw".into());
+    let other = with(source("two.img"), "qcow2".into());
+    let none = with(Value::Null, Value::Null);
+    core.apply(&first).await;
+    core.assert_no_change(&first).await;
+    core.assert_no_change(&other).await;
+    assert_eq!(core.state.attribute("source"), &source("one.img"));
+
+    let writes = core.state.attribute("writes").clone();
+    let plan = core.apply(&none).await;
+    assert_eq!(plan.planned_state.attribute("source"), &Value::Null);
+    assert_eq!(plan.planned_state.attribute("writes"), &writes, "the service has nothing to do");
+    assert_eq!(plan.requires_replace, []);
+    core.assert_no_change(&none).await;
+
+    core.apply(&other).await;
+    assert_eq!(core.state.attribute("source"), &source("two.img"));
+    core.assert_no_change(&other).await;
+}
+
+#[tokio::test]
+async fn an_update_does_not_see_what_matters_only_at_creation() {
+    let mut core = Core::new();
+    let bare = core.config(&[("name", "a".into())]);
+    core.apply(&bare).await;
+    let source = Value::object([("image", Value::from("one.img"))]);
+    let with = |comment: &str| {
+        core.config(&[("name", "a".into()), ("source", source.clone()), ("comment", comment.into())])
+    };
+    let (config, other) = (with("first"), with("second"));
+    core.apply(&config).await;
+    core.apply(&other).await;
+    assert_eq!(core.state.attribute("writes"), &Value::from(3));
+    assert_eq!(STORE.with_borrow(|store| store["a"].sources_seen), 0);
+}
+
+#[tokio::test]
+async fn a_fraction_is_refused_where_the_field_is_whole() {
+    let core = Core::new();
+    let config =
+        core.config(&[("name", "a".into()), ("count", Value::Number("1.5".parse().expect("a number")))]);
+    let found = core.server.validate_resource_config(TYPE, config, Capabilities::default()).await;
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].detail, "This argument must be a whole number that fits in 64 bits; it is 1.5.");
 }
