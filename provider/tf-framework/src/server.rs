@@ -28,6 +28,8 @@ use crate::value::Value;
 use crate::{apply, import, other, plan, read, validate};
 
 type AnyClient = Arc<dyn Any + Send + Sync>;
+/// A client, unless the configuration is not complete yet, and warnings.
+type Configure = fn(&Value) -> Result<(Option<AnyClient>, Diagnostics)>;
 
 /// Serves one provider; clones share everything.
 #[derive(Clone)]
@@ -41,7 +43,7 @@ pub(crate) struct Inner {
     pub data_sources: BTreeMap<String, Arc<dyn AnyData>>,
     pub ephemerals: BTreeMap<String, Arc<dyn AnyEphemeral>>,
     pub functions: BTreeMap<String, Call>,
-    configure: fn(&Value) -> Result<(Option<AnyClient>, Diagnostics)>,
+    configure: Configure,
     validate: fn(&Value, &mut Diagnostics),
     context: fn(Option<AnyClient>, Operation) -> AnyCx,
     client: ArcSwapOption<AnyClient>,
