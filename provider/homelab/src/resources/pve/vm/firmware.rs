@@ -1,0 +1,146 @@
+//! The volumes in which a machine's firmware keeps its variables and secrets.
+
+use pve_client::{Drive, StorageName, VmConfig};
+use tf_framework::prelude::*;
+
+use super::disk;
+use super::named::{Named, Pair};
+use super::writes::Writes;
+
+/// Wire key of the EFI disk.
+pub(super) const EFI: &str = "efidisk0";
+/// Wire key of the TPM state.
+pub(super) const TPM: &str = "tpmstate0";
+
+/// The disk with the variables of an EFI firmware, for `bios = "ovmf"`.
+#[derive(Clone, Debug, Default, PartialEq, Object)]
+pub struct EfiDisk {
+    /// Storage of the disk. A change moves it.
+    #[schema(parse, wire = "storage", keep)]
+    pub storage_name: Defaulted<StorageName>,
+
+    /// Layout of the firmware: `4m` is the one to choose, Proxmox VE's default is `2m`. A change makes a new disk,
+    /// and the variables are lost; the old disk stays as an unused one.
+    #[schema(wire = "efitype", validate = one_of(["2m", "4m"]))]
+    pub r#type: Option<String>,
+
+    /// Whether the keys of common operating systems are there from the start, for Secure Boot. Proxmox VE's default
+    /// is `false`. A change makes a new disk, as with `type`.
+    #[schema(wire = "pre-enrolled-keys")]
+    pub pre_enrolled_keys: Option<bool>,
+
+    /// Format of the image. By default the storage decides. A change converts the disk.
+    #[schema(wire = "format", keep, validate = one_of(disk::FORMATS))]
+    pub format: Defaulted<String>,
+
+    /// ID of the volume.
+    #[schema(wire = "file", keep)]
+    pub volume_id: Computed<String>,
+}
+
+/// The state of a trusted platform module.
+#[derive(Clone, Debug, Default, PartialEq, Object)]
+pub struct TpmState {
+    /// Storage of the state. A change moves it, which needs the machine to be stopped.
+    #[schema(parse, wire = "storage", keep)]
+    pub storage_name: Defaulted<StorageName>,
+
+    /// Version of the module. Proxmox VE's default is `v1.2`. A change makes a new module, and the secrets in the
+    /// old one are out of reach; its volume stays as an unused disk.
+    #[schema(wire = "version", validate = one_of(["v1.2", "v2.0"]))]
+    pub version: Option<String>,
+
+    /// ID of the volume.
+    #[schema(wire = "file", keep)]
+    pub volume_id: Computed<String>,
+}
+
+fn drive(config: &VmConfig, key: &str) -> Option<Drive> {
+    config.value(key)?.parse().ok()
+}
+
+/// The EFI disk that a configuration has.
+pub(super) fn read_efi(named: Named<'_, EfiDisk>, config: &VmConfig) -> Option<EfiDisk> {
+    let found = drive(config, EFI)?;
+    named.object(|efi| EfiDisk {
+        storage_name: found.volume().map(|volume| volume.storage().clone()).into(),
+        r#type: efi.of(|e| &e.r#type).or(found.options.value("efitype").map(str::to_owned), "2m"),
+        pre_enrolled_keys: efi
+            .of(|e| &e.pre_enrolled_keys)
+            .or(found.options.truth("pre-enrolled-keys"), false),
+        format: disk::format(&found).into(),
+        volume_id: found.file.clone().into(),
+    })
+}
+
+/// The TPM state that a configuration has.
+pub(super) fn read_tpm(named: Named<'_, TpmState>, config: &VmConfig) -> Option<TpmState> {
+    let found = drive(config, TPM)?;
+    named.object(|tpm| TpmState {
+        storage_name: found.volume().map(|volume| volume.storage().clone()).into(),
+        version: tpm.of(|t| &t.version).or(found.options.value("version").map(str::to_owned), "v1.2"),
+        volume_id: found.file.clone().into(),
+    })
+}
+
+/// Writes what changes of the EFI disk.
+pub(super) fn write_efi(efi: Pair<'_, EfiDisk>, out: &mut Writes<'_>) {
+    let present = drive(out.current(), EFI);
+    let Some(want) = efi.want else {
+        if efi.prior.is_some() {
+            out.remove(EFI);
+        }
+        return;
+    };
+    let option = |key: &str| present.as_ref().and_then(|drive| drive.options.value(key));
+    let keys = present.as_ref().and_then(|drive| drive.options.truth("pre-enrolled-keys")).unwrap_or(false);
+    let same = want.r#type.as_deref().is_none_or(|wanted| option("efitype").unwrap_or("2m") == wanted)
+        && want.pre_enrolled_keys.is_none_or(|wanted| keys == wanted);
+    if present.is_some() && same {
+        return;
+    }
+    let storage = want.storage_name.known().cloned().or_else(|| storage_of(present.as_ref()));
+    let Some(storage) = storage else {
+        return out.problem(missing("efi_disk"));
+    };
+    let mut new = Drive::allocate(&storage, 1);
+    new.options.set("efitype", want.r#type.as_deref());
+    new.options.set("pre-enrolled-keys", want.pre_enrolled_keys.map(u8::from));
+    new.options.set("format", want.format.known());
+    out.force(EFI, new);
+}
+
+/// Writes what changes of the TPM state.
+pub(super) fn write_tpm(tpm: Pair<'_, TpmState>, out: &mut Writes<'_>) {
+    let present = drive(out.current(), TPM);
+    let Some(want) = tpm.want else {
+        if tpm.prior.is_some() {
+            out.remove(TPM);
+        }
+        return;
+    };
+    let version = present.as_ref().and_then(|drive| drive.options.value("version")).unwrap_or("v1.2");
+    let same = want.version.as_deref().is_none_or(|wanted| wanted == version);
+    if present.is_some() && same {
+        return;
+    }
+    let storage = want.storage_name.known().cloned().or_else(|| storage_of(present.as_ref()));
+    let Some(storage) = storage else {
+        return out.problem(missing("tpm_state"));
+    };
+    let mut new = Drive::allocate(&storage, 1);
+    new.options.set("version", want.version.as_deref());
+    out.force(TPM, new);
+}
+
+fn storage_of(present: Option<&Drive>) -> Option<StorageName> {
+    present?.volume().map(|volume| volume.storage().clone())
+}
+
+fn missing(attribute: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Missing argument",
+        format!("The machine has no `{attribute}` yet, so one is made, and it needs a storage. Set `storage_name`."),
+    )
+    .at(Path::from(attribute).then("storage_name"))
+}

@@ -1,0 +1,193 @@
+//! What a machine is in the configuration language.
+
+use pve_client::{NodeName, PoolName};
+use tf_framework::prelude::*;
+
+use super::agent::Agent;
+use super::cdrom::Cdrom;
+use super::clone::Clone as CloneSource;
+use super::cloud_init::CloudInit;
+use super::cpu::Cpu;
+use super::disk::Disk;
+use super::firmware::{EfiDisk, TpmState};
+use super::memory::Memory;
+use super::network::Network;
+use super::{marker, slot};
+
+/// How long a guest may take to shut down when the user says nothing.
+pub(super) const SHUTDOWN_SECONDS: i64 = 60;
+
+/// A virtual machine: empty, cloned from a template, or with disks imported from images.
+///
+/// What the configuration does not name is left as it is, for example a disk that was attached by hand or what a clone
+/// got from its template. What it stops naming goes back to the default of Proxmox VE, and a slot is emptied.
+///
+/// The last line of the description in Proxmox VE is a comment that only this provider writes. With it the provider
+/// knows its machine again before it changes or deletes something, and takes over what an interrupted apply left
+/// half-made.
+#[derive(Clone, Debug, PartialEq, Schema)]
+#[schema(name = "pve_vm", version = 0)]
+pub struct Vm {
+    /// Node of the machine. A change migrates it: a running machine keeps running.
+    #[schema(parse, wire = "node")]
+    pub node_name: NodeName,
+
+    /// ID of the machine, from 100 to 999999999. By default the lowest one that is free.
+    #[schema(wire = "vmid", replace, keep, validate = range(100, 999_999_999))]
+    pub vm_id: Defaulted<u32>,
+
+    /// Name, as a DNS name: letters, digits, `-` and `.`.
+    #[schema(wire = "name", validate = matches("a DNS name of letters, digits, `-` and `.`", dns_name))]
+    pub name: Option<String>,
+
+    /// Text shown in the web interface, as Markdown, at most 8000 characters.
+    #[schema(wire = "description", validate = length(0, marker::LONGEST_DESCRIPTION))]
+    pub description: Option<String>,
+
+    /// Tags: letters, digits, `_`, `-`, `+` and `.`. Their case does not matter unless the cluster says so.
+    #[schema(wire = "tags", validate = each(matches("made of letters, digits, `_`, `-`, `+` and `.`", tag)))]
+    pub tags: Option<BTreeSet<String>>,
+
+    /// Pool of the machine.
+    #[schema(parse, wire = "pool")]
+    pub pool_name: Option<PoolName>,
+
+    /// Whether it is a template, from which others are cloned and which cannot start. A template never becomes a
+    /// machine again, so the way back replaces it.
+    #[schema(wire = "template", default = false)]
+    pub template: Defaulted<bool>,
+
+    /// Whether the machine runs. Default `true`, and `false` for a template.
+    #[schema(default = true)]
+    pub started: Defaulted<bool>,
+
+    /// Whether the machine starts with its node. Proxmox VE's default is `false`.
+    #[schema(wire = "onboot")]
+    pub start_on_boot: Option<bool>,
+
+    /// Whether Proxmox VE refuses to delete the machine or its disks. Its default is `false`. A protected machine can
+    /// be destroyed only after this was set to `false` and applied.
+    #[schema(wire = "protection")]
+    pub protection: Option<bool>,
+
+    /// Firmware. Proxmox VE's default is `seabios`; `ovmf` is EFI and needs `efi_disk`.
+    #[schema(wire = "bios", validate = one_of(["seabios", "ovmf"]))]
+    pub bios: Option<String>,
+
+    /// Chipset, for example `q35` or `pc-q35-9.2+pve1`. Proxmox VE's default is `pc`, in the newest version.
+    #[schema(wire = "machine", validate = matches("a machine type such as `pc`, `q35` or `pc-q35-9.2+pve1`", machine))]
+    pub machine: Option<String>,
+
+    /// What runs inside, so that Proxmox VE can adapt: `l26` is any Linux of today. Its default is `other`.
+    #[schema(wire = "ostype", validate = one_of(OS_TYPES))]
+    pub os_type: Option<String>,
+
+    /// Controller of the `scsi` slots. Proxmox VE's default is `lsi`; `virtio-scsi-single` is the fast one.
+    #[schema(wire = "scsihw", validate = one_of(["lsi", "lsi53c810", "virtio-scsi-pci", "virtio-scsi-single", "megasas", "pvscsi"]))]
+    pub scsi_hardware: Option<String>,
+
+    /// Slots to boot from, in this order. By default Proxmox VE chooses at creation, and a clone boots as its template.
+    #[schema(wire = "boot", keep)]
+    pub boot_order: Defaulted<Vec<String>>,
+
+    /// Processors.
+    pub cpu: Option<Cpu>,
+
+    /// Memory.
+    pub memory: Option<Memory>,
+
+    /// The QEMU guest agent.
+    #[schema(wire = "agent")]
+    pub agent: Option<Agent>,
+
+    /// Disks by slot, for example `scsi0`.
+    #[schema(validate = slot::DISK_SLOTS)]
+    pub disks: Option<BTreeMap<String, Disk>>,
+
+    /// CD drives by slot, for example `ide2`. With the machine type `q35`, `ide` has the slots 0 and 2 only.
+    #[schema(validate = slot::CDROM_SLOTS)]
+    pub cdroms: Option<BTreeMap<String, Cdrom>>,
+
+    /// Network devices by slot, for example `net0`.
+    #[schema(validate = slot::NETWORK_SLOTS)]
+    pub networks: Option<BTreeMap<String, Network>>,
+
+    /// The disk with the variables of an EFI firmware.
+    #[schema(wire = "efidisk0")]
+    pub efi_disk: Option<EfiDisk>,
+
+    /// The state of a trusted platform module.
+    #[schema(wire = "tpmstate0")]
+    pub tpm_state: Option<TpmState>,
+
+    /// Template or machine to clone. Only used when the machine is made.
+    pub clone: Option<CloneSource>,
+
+    /// What cloud-init inside the guest sets up.
+    pub cloud_init: Option<CloudInit>,
+
+    /// Whether the machine is restarted when a change needs that. If not, the change waits, and `pending_changes`
+    /// names it.
+    #[schema(default = true)]
+    pub reboot_when_needed: Defaulted<bool>,
+
+    /// How many seconds the guest may take to shut down before its plug is pulled: before it is destroyed, turned
+    /// into a template, stopped or restarted. From 0 to 3600; 0 pulls the plug at once.
+    #[schema(wire = "timeout", default = SHUTDOWN_SECONDS, validate = range(0, 3600))]
+    pub shutdown_timeout_seconds: Defaulted<i64>,
+
+    /// Wire names of the settings whose change waits for the next start.
+    pub pending_changes: Computed<BTreeSet<String>>,
+}
+
+/// What a machine can be for (qemu-server 9.2.6, `QemuServer.pm`).
+const OS_TYPES: [&str; 13] = [
+    "other", "wxp", "w2k", "w2k3", "w2k8", "wvista", "win7", "win8", "win10", "win11", "l24", "l26",
+    "solaris",
+];
+
+fn dns_name(text: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.split('.').all(label)
+}
+
+fn tag(text: &str) -> bool {
+    let first = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.starts_with(first) && text.chars().all(|c| first(c) || "-+.".contains(c))
+}
+
+fn machine(text: &str) -> bool {
+    let version = |text: &str| {
+        let (number, build) = text.split_once("+pve").unwrap_or((text, "0"));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        number.contains('.') && number.split('.').all(digits) && digits(build)
+    };
+    let text = text.strip_suffix(".pxe").unwrap_or(text);
+    matches!(text, "pc" | "q35" | "virt")
+        || ["pc-i440fx-", "pc-q35-", "virt-", "pc-"]
+            .iter()
+            .any(|prefix| text.strip_prefix(prefix).is_some_and(version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tags_and_machine_types_are_those_that_proxmox_takes() {
+        assert!(["web-1", "vm-103.example.com", "A"].iter().all(|name| dns_name(name)));
+        assert!(["", "-a", "a-", "bad_name!", "a..b", "a.", "ü"].iter().all(|name| !dns_name(name)));
+        assert!(["prod", "_x", "a-b+c.d", "Prod"].iter().all(|text| tag(text)));
+        assert!(["", "-x", "bad tag!", "a;b", "a,b"].iter().all(|text| !tag(text)));
+        assert!(
+            ["pc", "q35", "pc-q35-9.2+pve1", "pc-i440fx-10.0", "pc-9.2"].iter().all(|text| machine(text))
+        );
+        assert!(["", "q34", "pc-q35", "pc-q35-9", "pc-q35-9.2+pve"].iter().all(|text| !machine(text)));
+    }
+}
