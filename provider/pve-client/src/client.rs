@@ -3,12 +3,12 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex as SyncMutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use api_core::{HeaderValue, Method, Options, Request, Response, Scope, Secret, Transport, Trust};
 use serde_json::{Map, Value};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
     Call, Error, Guest, Params, Result,

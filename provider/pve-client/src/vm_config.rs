@@ -162,8 +162,15 @@ impl Pve {
 
     /// Moves a disk to another storage (`storage`, `format`, `delete`) or machine (`target-vmid`,
     /// `target-disk`).
-    pub async fn move_disk(&self, vm: &VmAddress, disk: &str, params: Params) -> Result<Upid> {
-        self.upid(&post(vm, "/move_disk", Params::new().set("disk", disk).and(params))).await
+    pub async fn move_disk(
+        &self,
+        vm: &VmAddress,
+        disk: &str,
+        params: Params,
+        digest: Option<&str>,
+    ) -> Result<Upid> {
+        let params = Params::new().set("disk", disk).and(params).opt("digest", digest);
+        self.upid(&post(vm, "/move_disk", params)).await
     }
 
     /// Detaches disks to `unusedN`, or deletes them with `force`.
