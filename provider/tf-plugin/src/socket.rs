@@ -80,3 +80,48 @@ impl Socket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A folder of this test alone, removed at its end.
+    fn folder() -> PrivateFolder {
+        PrivateFolder::new(&std::env::temp_dir()).unwrap()
+    }
+
+    #[test]
+    fn the_socket_is_in_a_private_folder_that_goes_with_it() {
+        let parent = folder();
+        let socket = Socket::open(std::slice::from_ref(&parent.0), false).unwrap();
+        let (network, address) = socket.address().unwrap();
+        let inner = Path::new(&address).parent().unwrap();
+        assert_eq!(network, "unix");
+        assert_eq!(inner.parent(), Some(parent.0.as_path()));
+        assert_eq!(inner.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        drop(socket);
+        assert_eq!(parent.0.read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_folder_with_too_long_a_name_or_none_is_passed_over() {
+        let parent = folder();
+        let long = parent.0.join("x".repeat(120));
+        std::fs::create_dir(&long).unwrap();
+        let folders = [long.clone(), parent.0.join("missing"), parent.0.clone()];
+        let socket = Socket::open(&folders, false).unwrap();
+        assert!(socket.address().unwrap().1.starts_with(parent.0.join("plugin-").to_str().unwrap()));
+        assert_eq!(long.read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn without_a_folder_only_a_client_with_a_certificate_may_use_tcp() {
+        let socket = Socket::open(&[PathBuf::from("/nonexistent")], true).unwrap();
+        let (network, address) = socket.address().unwrap();
+        assert_eq!(network, "tcp");
+        assert!(address.starts_with("127.0.0.1:"));
+        assert!(Socket::open(&[PathBuf::from("/nonexistent")], false).is_err());
+    }
+}

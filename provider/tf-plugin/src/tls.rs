@@ -142,3 +142,95 @@ impl SignatureVerificationAlgorithm for EcdsaP521Sha512 {
         alg_id::ECDSA_SHA512
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use p521::ecdsa::signature::Signer;
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConfig, RootCertStore};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    use super::*;
+
+    fn crypto() -> Arc<CryptoProvider> {
+        Arc::new(rustls::crypto::ring::default_provider())
+    }
+
+    fn client() -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        (CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap(), key)
+    }
+
+    /// Whether a client gets through: its certificate, if any, against a server that lets in `pinned`.
+    async fn enters(pinned: &rcgen::Certificate, client: Option<(&rcgen::Certificate, &KeyPair)>) -> bool {
+        let tls = Tls::new(&pinned.pem(), &crypto()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from(tls.certificate)).unwrap();
+        let config = ClientConfig::builder_with_provider(crypto())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let mut config = match client {
+            None => config.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+                config.with_client_auth_cert(vec![certificate.der().clone()], key).unwrap()
+            }
+        };
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let (near, far) = duplex(1 << 16);
+        let server = tokio::spawn(async move {
+            let mut stream = TlsAcceptor::from(tls.config).accept(far).await?;
+            stream.write_all(b"in").await?;
+            stream.shutdown().await
+        });
+        let name = ServerName::try_from("localhost").unwrap();
+        // With TLS 1.3 a client learns only from the first answer that its certificate was refused.
+        let mut said = Vec::new();
+        if let Ok(mut stream) = TlsConnector::from(Arc::new(config)).connect(name, near).await {
+            let _ = stream.read_to_end(&mut said).await;
+        }
+        server.await.unwrap().is_ok() && said == b"in"
+    }
+
+    #[tokio::test]
+    async fn only_the_pinned_client_enters() {
+        let (ours, key) = client();
+        let (other, other_key) = client();
+        assert!(enters(&ours, Some((&ours, &key))).await);
+        assert!(!enters(&ours, None).await, "a client without a certificate");
+        assert!(!enters(&ours, Some((&other, &other_key))).await, "another certificate of the same name");
+    }
+
+    /// Falling back to plain text would let anyone in.
+    #[test]
+    fn a_certificate_that_is_none_stops_the_start() {
+        let (_, key) = client();
+        for text in [
+            "nonsense",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            &key.serialize_pem(),
+        ] {
+            let refused = Tls::new(text, &crypto()).map(|_| ()).unwrap_err();
+            assert!(matches!(refused, TlsError::ClientCertificate), "{text}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn a_signature_on_p521_is_verified() {
+        let key = p521::ecdsa::SigningKey::from_slice(&[1; 66]).unwrap();
+        let public = p521::ecdsa::VerifyingKey::from(&key).to_encoded_point(false);
+        let signature: p521::ecdsa::Signature = key.sign(b"message");
+        let signature = signature.to_der();
+        let verify = |message: &[u8], signature: &[u8]| {
+            EcdsaP521Sha512.verify_signature(public.as_bytes(), message, signature)
+        };
+        assert!(verify(b"message", signature.as_bytes()).is_ok());
+        assert!(verify(b"massage", signature.as_bytes()).is_err());
+        assert!(verify(b"message", b"").is_err());
+        assert!(EcdsaP521Sha512.verify_signature(b"", b"message", signature.as_bytes()).is_err());
+    }
+}

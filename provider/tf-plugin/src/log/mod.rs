@@ -253,3 +253,6 @@ impl Visit for Fields {
         self.insert(field, value.into());
     }
 }
+
+#[cfg(test)]
+mod tests;
