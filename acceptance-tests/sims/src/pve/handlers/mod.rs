@@ -1,0 +1,77 @@
+//! Behaviour of the API, a noun a file: each registers its handlers by path template and verb.
+
+pub mod version;
+
+use super::answer::Answer;
+use super::body::Upload;
+use super::params::Params;
+use super::permissions::Principal;
+use super::schema::Method;
+use super::state::Lab;
+
+/// A checked request.
+#[derive(Debug)]
+pub struct Request {
+    /// The method of the schema.
+    pub method: &'static Method,
+    /// Placeholders of the path, query and body together.
+    pub params: Params,
+    /// Whose request it is.
+    pub who: Principal,
+    /// The file of an upload.
+    pub upload: Option<Upload>,
+}
+
+impl Request {
+    /// The node that the path names.
+    pub fn node(&self) -> &str {
+        self.params.text_or_empty("node")
+    }
+
+    /// The guest that the path or the parameters name.
+    pub fn vmid(&self) -> u32 {
+        self.params.text_or_empty("vmid").parse().unwrap_or_default()
+    }
+}
+
+/// Behaviour of one method; runs under the lab's lock.
+pub type Handler = fn(&mut Lab, &Request) -> Answer;
+
+/// One registration.
+pub struct Route {
+    /// HTTP verb.
+    pub verb: &'static str,
+    /// Path template, as in the schema.
+    pub path: &'static str,
+    /// Behaviour.
+    pub handler: Handler,
+}
+
+/// Registers a handler.
+pub const fn route(verb: &'static str, path: &'static str, handler: Handler) -> Route {
+    Route { verb, path, handler }
+}
+
+/// Every registration.
+pub fn routes() -> Vec<Route> {
+    [version::ROUTES].into_iter().flatten().map(|route| Route { ..*route }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::pve::schema::methods;
+
+    #[test]
+    fn every_handler_belongs_to_a_method_of_the_schema_and_none_twice() {
+        let known: BTreeSet<(&str, &str)> =
+            methods().iter().map(|method| (method.verb.as_str(), method.path.as_str())).collect();
+        let mut seen = BTreeSet::new();
+        for route in routes() {
+            assert!(known.contains(&(route.verb, route.path)), "{} {}", route.verb, route.path);
+            assert!(seen.insert((route.verb, route.path)), "twice: {} {}", route.verb, route.path);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The simulated Proxmox VE: one state, one lock, handlers per path and method.
+
+pub mod admin;
+pub mod answer;
+pub mod auth;
+pub mod body;
+pub mod check;
+pub mod faults;
+pub mod formats;
+pub mod handlers;
+pub mod http;
+pub mod params;
+pub mod permissions;
+pub mod profile;
+pub mod property;
+pub mod release;
+pub mod roles;
+pub mod router;
+pub mod schema;
+pub mod server;
+pub mod state;
+pub mod tasks;
+pub mod upid;

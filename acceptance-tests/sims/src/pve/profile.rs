@@ -1,0 +1,200 @@
+//! What a fresh lab holds: the profiles `empty` and `lab`, and profiles from a JSON file.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::auth;
+use super::release::Release;
+use super::state::{Lab, Node, Options, Storage, User, random_hex};
+
+/// The superuser's password, unless the profile names another.
+const PASSWORD: &str = "homelab-sim";
+
+/// Why a profile cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("cannot read the profile {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is no profile.
+    #[error("{path} is no profile: {source}")]
+    Malformed {
+        /// The file.
+        path: String,
+        /// Where it is wrong.
+        source: serde_json::Error,
+    },
+}
+
+/// A description of a fresh lab.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Profile {
+    /// Password of `root@pam`.
+    pub root_password: Option<String>,
+    /// Name of the cluster; needed with several nodes.
+    pub cluster_name: Option<String>,
+    /// Names of the nodes.
+    pub nodes: Vec<String>,
+    /// Bridges that each node has.
+    pub bridges: Vec<String>,
+    /// Storages in the order of `storage.cfg`: id, plugin, options.
+    pub storages: Vec<StorageProfile>,
+}
+
+/// A storage of a profile.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageProfile {
+    /// Its id.
+    pub id: String,
+    /// Its plugin.
+    pub kind: String,
+    /// Options of `storage.cfg`.
+    pub options: Options,
+}
+
+impl Profile {
+    /// The profile of this name, or the one in this file.
+    pub fn named(name: &str) -> Result<Self, Error> {
+        match name {
+            "empty" => Ok(Self::empty()),
+            "lab" => Ok(Self::lab()),
+            path => Self::read(Path::new(path)),
+        }
+    }
+
+    fn read(path: &Path) -> Result<Self, Error> {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::Unreadable { path: shown.clone(), source })?;
+        serde_json::from_str(&text).map_err(|source| Error::Malformed { path: shown, source })
+    }
+
+    /// The state in which the recording of a real node began.
+    fn empty() -> Self {
+        let content = "backup,import,images,iso,rootdir,snippets,vztmpl";
+        Self {
+            nodes: vec!["pve1".to_owned()],
+            bridges: vec!["vmbr0".to_owned(), "vmbr1".to_owned()],
+            storages: vec![storage("local", "dir", &[("path", "/var/lib/vz"), ("content", content)])],
+            ..Self::default()
+        }
+    }
+
+    /// Three nodes with local and shared storage.
+    fn lab() -> Self {
+        let files = "backup,import,iso,snippets,vztmpl";
+        Self {
+            cluster_name: Some("homelab".to_owned()),
+            nodes: ["pve1", "pve2", "pve3"].map(str::to_owned).to_vec(),
+            bridges: vec!["vmbr0".to_owned(), "vmbr1".to_owned()],
+            storages: vec![
+                storage("local", "dir", &[("path", "/var/lib/vz"), ("content", files)]),
+                storage(
+                    "local-lvm",
+                    "lvmthin",
+                    &[("vgname", "pve"), ("thinpool", "data"), ("content", "images,rootdir")],
+                ),
+                storage(
+                    "shared",
+                    "nfs",
+                    &[
+                        ("server", "192.0.2.10"),
+                        ("export", "/tank/lab"),
+                        ("path", "/mnt/pve/shared"),
+                        ("content", "backup,images,import,iso,rootdir,snippets,vztmpl"),
+                    ],
+                ),
+            ],
+            ..Self::default()
+        }
+    }
+
+    /// A fresh lab.
+    pub fn lab_of(&self, release: Release) -> Lab {
+        let mut lab = Lab { release, cluster_name: self.cluster_name.clone(), ..Lab::default() };
+        lab.access.key = random_hex(32);
+        let secret = uuid::Uuid::new_v4();
+        lab.access.operator_token = format!("root@pam!lab={secret}");
+        let root = User {
+            enabled: true,
+            password: Some(auth::hashed(self.password())),
+            options: [("email".to_owned(), "root@example.test".to_owned())].into(),
+            ..User::default()
+        };
+        lab.access.users.insert("root@pam".to_owned(), root);
+        for (index, name) in self.nodes.iter().enumerate() {
+            lab.nodes.insert(name.clone(), self.node(index));
+        }
+        for storage in &self.storages {
+            lab.storage_order.push(storage.id.clone());
+            let section = Storage { kind: storage.kind.clone(), options: storage.options.clone() };
+            lab.storages.insert(storage.id.clone(), section);
+        }
+        lab
+    }
+
+    /// Password of `root@pam`.
+    pub fn password(&self) -> &str {
+        self.root_password.as_deref().unwrap_or(PASSWORD)
+    }
+
+    fn node(&self, index: usize) -> Node {
+        let id = u32::try_from(index).unwrap_or_default() + 1;
+        let mut node = Node {
+            id,
+            processors: 16,
+            memory: 64 << 30,
+            disk: 256 << 30,
+            disk_used: 36 << 30,
+            timezone: "Etc/UTC".to_owned(),
+            dns: [("search", "lab.test"), ("dns1", "192.0.2.53")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+            hosts: format!("127.0.0.1 localhost\n192.0.2.{} {}\n", 10 + id, self.nodes[index]),
+            ..Node::default()
+        };
+        for (position, bridge) in self.bridges.iter().enumerate() {
+            let mut options: Options = [("type", "bridge"), ("autostart", "1"), ("method", "manual")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into();
+            options.insert("bridge_ports".to_owned(), if position == 0 { "eno1" } else { "" }.to_owned());
+            node.interfaces.insert(bridge.clone(), options);
+        }
+        node
+    }
+}
+
+fn storage(id: &str, kind: &str, options: &[(&str, &str)]) -> StorageProfile {
+    StorageProfile {
+        id: id.to_owned(),
+        kind: kind.to_owned(),
+        options: options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_profile_lab_has_three_nodes_and_a_shared_storage() {
+        let lab = Profile::named("lab").unwrap().lab_of(Release::V9_2);
+        assert_eq!(lab.nodes.len(), 3);
+        assert!(lab.storages["shared"].is_shared() && !lab.storages["local-lvm"].is_shared());
+        assert_eq!(lab.local_node(), "pve1");
+    }
+
+    #[test]
+    fn a_profile_that_is_no_file_is_told_by_name() {
+        let error = Profile::named("nope.json").unwrap_err();
+        assert!(error.to_string().contains("cannot read the profile nope.json"), "{error}");
+    }
+}
