@@ -1,5 +1,5 @@
 //! The client against a scripted server: credentials, tasks, lookups and the exact bytes sent.
-#![allow(clippy::unwrap_used)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::{
     sync::{Arc, Mutex},
