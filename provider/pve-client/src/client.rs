@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
-    Call, Error, Guest, Params, Result,
+    Call, Cluster, Error, Params, Result,
     access::Ticket,
     decode::{self, Fields as _},
     turns::Turns,
@@ -90,13 +90,14 @@ struct Inner {
     trust: Trust,
     session: Mutex<Option<Session>>,
     guests: SyncMutex<Memo>,
+    listing: Mutex<()>,
     turns: Turns,
 }
 
 #[derive(Default)]
 struct Memo {
     generation: u64,
-    guests: Option<Arc<Vec<Guest>>>,
+    cluster: Option<Arc<Cluster>>,
 }
 
 /// A connection without a scope. Calls are made on [`Client::scoped`].
@@ -123,6 +124,7 @@ impl Client {
             trust,
             session: Mutex::default(),
             guests: SyncMutex::default(),
+            listing: Mutex::default(),
             turns: Turns::default(),
         })))
     }
@@ -159,25 +161,30 @@ impl Client {
         }
     }
 
-    /// The list of guests read earlier, if nothing was written since, and the generation it has.
-    pub(crate) fn remembered(&self) -> (u64, Option<Arc<Vec<Guest>>>) {
-        let memo = self.0.guests.lock().unwrap_or_else(PoisonError::into_inner);
-        (memo.generation, memo.guests.clone())
+    /// Held while the cluster is listed.
+    pub(crate) fn listing(&self) -> &Mutex<()> {
+        &self.0.listing
     }
 
-    pub(crate) fn remember(&self, generation: u64, guests: &Arc<Vec<Guest>>) {
+    /// The list of the cluster read earlier, if nothing was written since, and the generation it has.
+    pub(crate) fn remembered(&self) -> (u64, Option<Arc<Cluster>>) {
+        let memo = self.0.guests.lock().unwrap_or_else(PoisonError::into_inner);
+        (memo.generation, memo.cluster.clone())
+    }
+
+    pub(crate) fn remember(&self, generation: u64, cluster: &Arc<Cluster>) {
         let mut memo = self.0.guests.lock().unwrap_or_else(PoisonError::into_inner);
         // A list read before a write that came in between is not kept.
         if memo.generation == generation {
-            memo.guests = Some(guests.clone());
+            memo.cluster = Some(cluster.clone());
         }
     }
 
-    /// Forgets the list of guests.
+    /// Forgets the list of the cluster.
     pub fn forget_guests(&self) {
         let mut memo = self.0.guests.lock().unwrap_or_else(PoisonError::into_inner);
         memo.generation += 1;
-        memo.guests = None;
+        memo.cluster = None;
     }
 }
 

@@ -60,7 +60,7 @@ pub use pools::{Pool, PoolEdit};
 pub use problem::{Problem, classify};
 pub use property::{Drive, Net, PropertyString, Size};
 pub use replication::ReplicationJob;
-pub use resources::{Guest, GuestKind};
+pub use resources::{Cluster, ClusterNode, ClusterStorage, Guest, GuestKind};
 pub use roles::Role;
 pub use settings::{Changes, Settings};
 pub use snapshots::Snapshot;

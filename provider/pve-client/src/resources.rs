@@ -1,9 +1,11 @@
-//! Finding guests in the cluster.
+//! What there is in the cluster, and finding guests in it.
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use serde_json::{Map, Value};
+
 use crate::{
-    Call, NodeName, Params, PoolName, Pve, Result, VmAddress, VmId,
+    Call, NodeName, PoolName, Pve, Result, StorageName, VmAddress, VmId,
     decode::{Fields as _, words},
 };
 
@@ -39,49 +41,114 @@ pub struct Guest {
     pub lock: Option<String>,
 }
 
+/// A node, as the cluster's list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterNode {
+    /// Its name.
+    pub name: NodeName,
+    /// Whether it is up.
+    pub online: bool,
+}
+
+/// A storage on one node, as the cluster's list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterStorage {
+    /// Its name.
+    pub name: StorageName,
+    /// The node.
+    pub node: NodeName,
+    /// Whether all its nodes see the same content.
+    pub shared: bool,
+}
+
+/// What there is in the cluster, as far as the user may see it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cluster {
+    /// The guests by number.
+    pub guests: Arc<Vec<Guest>>,
+    /// The nodes by name.
+    pub nodes: Vec<ClusterNode>,
+    /// The storages, once for each node.
+    pub storages: Vec<ClusterStorage>,
+}
+
+impl Cluster {
+    /// Whether all nodes see the same content of a storage; nothing if it is not in the list.
+    pub fn is_shared(&self, storage: &StorageName) -> Option<bool> {
+        self.storages.iter().find(|found| found.name == *storage).map(|found| found.shared)
+    }
+
+    /// A guest.
+    pub fn guest(&self, id: VmId) -> Option<&Guest> {
+        self.guests.iter().find(|guest| guest.id == id)
+    }
+
+    fn decode(rows: &[Map<String, Value>]) -> Self {
+        let of =
+            |kind: &'static str| rows.iter().filter(move |row| row.text("type").as_deref() == Some(kind));
+        let mut guests: Vec<Guest> = of("qemu").chain(of("lxc")).filter_map(Guest::decode).collect();
+        guests.sort_by_key(|guest| guest.id);
+        let node = |row: &Map<String, Value>| {
+            let online = row.text("status").as_deref() == Some("online");
+            Some(ClusterNode { name: row.parsed("node")?, online })
+        };
+        let storage = |row: &Map<String, Value>| {
+            let (name, node) = (row.parsed("storage")?, row.parsed("node")?);
+            Some(ClusterStorage { name, node, shared: row.truth("shared") })
+        };
+        let mut nodes: Vec<ClusterNode> = of("node").filter_map(node).collect();
+        nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        Self { guests: Arc::new(guests), nodes, storages: of("storage").filter_map(storage).collect() }
+    }
+}
+
+impl Guest {
+    fn decode(row: &Map<String, Value>) -> Option<Self> {
+        let container = row.text("type").as_deref() == Some("lxc");
+        Some(Self {
+            id: row.parsed("vmid")?,
+            node: row.parsed("node")?,
+            kind: if container { GuestKind::Container } else { GuestKind::Vm },
+            name: row.text("name"),
+            status: row.text("status").unwrap_or_else(|| "unknown".into()),
+            template: row.truth("template"),
+            pool: row.parsed("pool"),
+            tags: row.text("tags").map(|tags| words(&tags).map(str::to_owned).collect()).unwrap_or_default(),
+            lock: row.text("lock"),
+        })
+    }
+}
+
 impl Pve {
+    /// What there is in the cluster, remembered until the next write of this client.
+    pub async fn cluster(&self) -> Result<Arc<Cluster>> {
+        if let (_, Some(cluster)) = self.client.remembered() {
+            return Ok(cluster);
+        }
+        // Those that come at once share the answer to the first.
+        let _first = self.scope.run(self.client.listing().lock()).await?;
+        match self.client.remembered() {
+            (_, Some(cluster)) => Ok(cluster),
+            (_, None) => self.cluster_now().await,
+        }
+    }
+
+    /// What there is in the cluster, asked anew. One call lists everything.
+    pub async fn cluster_now(&self) -> Result<Arc<Cluster>> {
+        let (generation, _) = self.client.remembered();
+        let cluster = Arc::new(Cluster::decode(&self.objects(&Call::get("/cluster/resources")).await?));
+        self.client.remember(generation, &cluster);
+        Ok(cluster)
+    }
+
     /// All guests by number, remembered until the next write of this client.
     pub async fn guests(&self) -> Result<Arc<Vec<Guest>>> {
-        let (_, remembered) = self.client.remembered();
-        match remembered {
-            Some(guests) => Ok(guests),
-            None => self.guests_now().await,
-        }
+        Ok(self.cluster().await?.guests.clone())
     }
 
     /// All guests by number, asked anew.
     pub async fn guests_now(&self) -> Result<Arc<Vec<Guest>>> {
-        let (generation, _) = self.client.remembered();
-        let call = Call::get("/cluster/resources").with(Params::new().set("type", "vm"));
-        let mut guests: Vec<Guest> = self
-            .objects(&call)
-            .await?
-            .iter()
-            .filter_map(|guest| {
-                Some(Guest {
-                    id: guest.parsed("vmid")?,
-                    node: guest.parsed("node")?,
-                    kind: if guest.text("type").as_deref() == Some("lxc") {
-                        GuestKind::Container
-                    } else {
-                        GuestKind::Vm
-                    },
-                    name: guest.text("name"),
-                    status: guest.text("status").unwrap_or_else(|| "unknown".into()),
-                    template: guest.truth("template"),
-                    pool: guest.parsed("pool"),
-                    tags: guest
-                        .text("tags")
-                        .map(|tags| words(&tags).map(str::to_owned).collect())
-                        .unwrap_or_default(),
-                    lock: guest.text("lock"),
-                })
-            })
-            .collect();
-        guests.sort_by_key(|guest| guest.id);
-        let guests = Arc::new(guests);
-        self.client.remember(generation, &guests);
-        Ok(guests)
+        Ok(self.cluster_now().await?.guests.clone())
     }
 
     /// Where the list of guests has a machine. `None` is only a hint that it is gone.
@@ -89,7 +156,7 @@ impl Pve {
         let find =
             |guests: &[Guest]| guests.iter().find(|g| g.id == id).map(|g| VmAddress::new(g.node.clone(), id));
         let (_, remembered) = self.client.remembered();
-        if let Some(found) = remembered.and_then(|guests| find(&guests)) {
+        if let Some(found) = remembered.and_then(|cluster| find(&cluster.guests)) {
             return Ok(Some(found));
         }
         Ok(find(&self.guests_now().await?))
@@ -135,5 +202,35 @@ impl Pve {
             Err(crate::Error::Refused { message, .. }) if message.starts_with("hostname lookup ") => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn one_list_tells_guests_nodes_and_storages() {
+        let Value::Array(rows) = json!([
+            {"id": "qemu/101", "type": "qemu", "vmid": 101, "node": "pve1", "status": "unknown"},
+            {"id": "lxc/100", "type": "lxc", "vmid": 100, "node": "pve2", "status": "running", "template": 0},
+            {"id": "node/pve2", "type": "node", "node": "pve2", "status": "offline"},
+            {"id": "node/pve1", "type": "node", "node": "pve1", "status": "online"},
+            {"id": "storage/pve1/ds", "type": "storage", "node": "pve1", "storage": "ds", "shared": 1},
+            {"id": "/pool/p", "type": "pool", "pool": "p"},
+        ]) else {
+            unreachable!()
+        };
+        let rows: Vec<Map<String, Value>> =
+            rows.into_iter().filter_map(|row| row.as_object().cloned()).collect();
+        let cluster = Cluster::decode(&rows);
+        let guests: Vec<(u32, GuestKind)> = cluster.guests.iter().map(|g| (g.id.number(), g.kind)).collect();
+        assert_eq!(guests, [(100, GuestKind::Container), (101, GuestKind::Vm)]);
+        let nodes: Vec<(&str, bool)> = cluster.nodes.iter().map(|n| (n.name.as_str(), n.online)).collect();
+        assert_eq!(nodes, [("pve1", true), ("pve2", false)]);
+        assert_eq!(cluster.is_shared(&"ds".parse().unwrap()), Some(true));
+        assert_eq!(cluster.is_shared(&"other".parse().unwrap()), None);
     }
 }
