@@ -8,7 +8,7 @@ mod secret;
 mod tls;
 mod transport;
 
-pub use error::{Distrust, Error, ProxyLost, Result, chain};
+pub use error::{Distrust, Error, ProxyLost, Result, chain, root_cause};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use poll::{Pace, poll};
 pub use scope::Scope;

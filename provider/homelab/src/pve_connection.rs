@@ -63,7 +63,7 @@ pub(crate) fn connect(block: PveBlock, environment: Environment) -> Result<Conne
     };
     let auth = login(&block, environment)?;
     let trust = trust(&block, environment)?;
-    check(&endpoint, &auth, &trust)?;
+    check(&endpoint, &auth, &trust, block.ca_file.is_some())?;
     let mut config = pve_client::Config::new(endpoint, auth, trust);
     config.concurrency = parallel(&block, environment)?;
     let client = Client::new(config).map_err(|error| invalid("endpoint", &api_core::chain(&error)))?;
@@ -244,16 +244,20 @@ fn parallel(block: &PveBlock, environment: Environment) -> Result<usize> {
 }
 
 /// Checks the parts one by one, so that the message names the right argument.
-fn check(endpoint: &str, auth: &Auth, trust: &Trust) -> Result<()> {
+fn check(endpoint: &str, auth: &Auth, trust: &Trust, from_file: bool) -> Result<()> {
     api_core::check_endpoint(endpoint).map_err(|error| invalid("endpoint", &api_core::chain(&error)))?;
     auth.check().map_err(|error| {
         let name = if matches!(auth, Auth::Token(_)) { "api_token" } else { "password" };
         invalid(name, &api_core::chain(&error))
     })?;
     let name = match trust {
+        Trust::Authority(_) if from_file => "ca_file",
         Trust::Authority(_) => "ca_pem",
         Trust::Fingerprint(_) => "fingerprint",
         _ => "endpoint",
     };
     trust.check().map_err(|error| invalid(name, &api_core::chain(&error)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Messages about reaching Proxmox VE: configuration, network, certificates, logins, and answers that were lost.
 
-use api_core::{Distrust, Error as CoreError, Fingerprint, chain};
+use api_core::{Distrust, Error as CoreError, Fingerprint, root_cause};
 use pve_client::Upid;
 use tf_framework::prelude::*;
 
@@ -62,7 +62,8 @@ pub(super) fn unauthorized(attempt: &Attempt, message: &str) -> Error {
     Error::new(
         "Login was refused",
         format!(
-            "Proxmox VE at {endpoint} did not accept the login of {identity}, so it could not {what}: {}. {advice}",
+            "The provider could not {what}, because Proxmox VE at {endpoint} did not accept the login of {identity}: {}. \
+             {advice}",
             quote(message)
         ),
     )
@@ -80,10 +81,10 @@ pub(super) fn never_sent(attempt: &Attempt, source: &CoreError) -> Error {
     Error::new(
         "Proxmox VE cannot be reached",
         format!(
-            "There was no answer from {endpoint}, so it could not {what}: {}. Nothing was changed by this request. Is \
-             the host on, is `endpoint` its address, and does a firewall let this machine in?{port} Try it with\n\n  \
-             curl --insecure {endpoint}/api2/json/version",
-            chain(source)
+            "There is no answer from {endpoint}, so the provider could not {what}. The network says: {}. Nothing was \
+             changed by this request. Is the host on, is `endpoint` its address, and does a firewall let this machine \
+             in?{port} Try it with\n\n  curl --insecure {endpoint}/api2/json/version",
+            quote(&root_cause(source))
         ),
     )
 }
@@ -114,31 +115,45 @@ fn untrusted(
     source: &CoreError,
 ) -> Error {
     let Attempt { what, endpoint, .. } = attempt;
-    let why = match distrust {
-        Distrust::UnknownAuthority => "no authority that is trusted has signed its certificate",
-        Distrust::WrongName => "its certificate is for other names than the one in `endpoint`",
-        Distrust::WrongTime => "its certificate is expired or not valid yet; compare the clocks too",
-        Distrust::NotPinned => "its certificate is not the one that `fingerprint` names",
-        Distrust::Other => "TLS failed",
+    let cause = root_cause(source);
+    let (why, advice) = match distrust {
+        Distrust::UnknownAuthority => (
+            "no authority that is trusted has signed it",
+            "copy /etc/pve/pve-root-ca.pem from a node and name the copy in `ca_file`, or pin this one certificate with \
+             `fingerprint`",
+        ),
+        Distrust::WrongName => (
+            "it is for other names than the one in `endpoint`",
+            "use a name that the certificate has, or pin this one certificate with `fingerprint`",
+        ),
+        Distrust::WrongTime => (
+            "it is expired or not valid yet",
+            "compare the clocks, renew it on the node with `pvecm updatecerts --force`, or pin it with `fingerprint`",
+        ),
+        Distrust::NotPinned => (
+            "it is not the one that `fingerprint` names",
+            "the node has a new certificate: set `fingerprint` to this one",
+        ),
+        Distrust::Other => (cause.as_str(), "compare what the node says about its certificate"),
     };
-    let mut detail = format!(
-        "The server at {endpoint} is not trusted, so it could not {what}: {why}. Nothing was sent to it. ({})",
-        chain(source)
-    );
-    if let Some(shown) = shown {
-        detail.push_str(&format!(
-            "\n\nThe server shows the certificate with this fingerprint. If that is what `pvenode cert info` prints on \
-             the node itself, pin it in the provider block:\n\n  fingerprint = \"{shown}\"\n\nor trust the authority of \
-             the cluster: copy /etc/pve/pve-root-ca.pem from a node and name the copy in `ca_file`. If it is another \
-             one, somebody may be listening in."
-        ));
-    }
-    Error::new("Certificate is not trusted", detail)
+    let shown = shown.map_or_else(String::new, |shown| {
+        format!(
+            " The server shows the certificate with the fingerprint\n\n  {shown}\n\nIf `pvenode cert info` prints the \
+             same on the node itself, {advice}. If it prints another one, somebody may be listening in."
+        )
+    });
+    Error::new(
+        "Certificate is not trusted",
+        format!(
+            "The provider could not {what}, because it does not trust the certificate of {endpoint}: {why}. Nothing was \
+             sent.{shown}"
+        ),
+    )
 }
 
 pub(super) fn maybe_applied(attempt: &Attempt, source: &CoreError) -> Error {
     let Attempt { what, endpoint, .. } = attempt;
-    let how = source.proxy_lost().map_or_else(|| chain(source), ToString::to_string);
+    let how = quote(&root_cause(source));
     Error::new(
         "Outcome is not known",
         format!(
@@ -180,9 +195,10 @@ pub(super) fn unexpected(attempt: &Attempt, call: &str, reason: &str) -> Error {
     Error::new(
         "Answer was not understood",
         format!(
-            "The server at {} could not {}: its answer to {call} is not one of Proxmox VE ({reason}). Is `endpoint` the \
-             address of Proxmox VE, and not of something in front of it? If it is, this is a bug in the homelab provider.",
-            attempt.endpoint, attempt.what
+            "The provider could not {}, because the answer of {} to {call} is not one of Proxmox VE: {reason}. Is \
+             `endpoint` the address of Proxmox VE, and not of something in front of it? If it is, this is a bug in the \
+             homelab provider.",
+            attempt.what, attempt.endpoint
         ),
     )
 }
