@@ -6,11 +6,19 @@ use pve_client::{Client, Finished, Pve, Scope, Upid};
 use tf_framework::prelude::*;
 
 use crate::errors::{self, Explain as _};
+use crate::memory::Memory;
 
 /// The clients that the provider block made; shared by every operation of a run.
 #[derive(Debug)]
 pub struct Clients {
     pub(crate) pve: Connection,
+    pub(crate) memory: Memory,
+}
+
+impl Clients {
+    pub(crate) fn new(pve: Connection) -> Self {
+        Self { pve, memory: Memory::default() }
+    }
 }
 
 /// What the provider block says about one service.
@@ -50,6 +58,18 @@ impl Cx {
             }
             Some(Connection::Unknown(path)) => Err(errors::setting_not_known(path)),
             Some(Connection::Absent) | None => Err(errors::pve_not_configured()),
+        }
+    }
+
+    /// What this run remembers, if the provider is configured.
+    pub(crate) fn memory(&self) -> Option<&Memory> {
+        self.clients.as_ref().map(|clients| &clients.memory)
+    }
+
+    /// Forgets what the login may do, after a change that could have changed it.
+    pub(crate) async fn forget_permissions(&self) {
+        if let Some(memory) = self.memory() {
+            memory.forget_permissions().await;
         }
     }
 

@@ -5,8 +5,11 @@ mod data_sources;
 mod ephemeral;
 pub mod errors;
 mod functions;
+mod memory;
+mod preflight;
 pub mod provider;
 mod pve_connection;
 mod resources;
+mod timestamp;
 
 pub use provider::Homelab;

@@ -99,12 +99,12 @@ impl ProviderDefinition for Homelab {
     }
 
     fn configure(config: Config) -> Result<Clients> {
-        Ok(Clients { pve: pve_connection::connect(config.pve.unwrap_or_default(), &environment)? })
+        Ok(Clients::new(pve_connection::connect(config.pve.unwrap_or_default(), &environment)?))
     }
 
     fn configure_partly(config: &Value) -> Result<Option<Clients>> {
         match unknown_setting(config) {
-            Some(path) => Ok(Some(Clients { pve: Connection::Unknown(path) })),
+            Some(path) => Ok(Some(Clients::new(Connection::Unknown(path)))),
             None => Self::configure(Config { pve: None }).map(Some),
         }
     }

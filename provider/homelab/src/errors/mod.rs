@@ -12,6 +12,7 @@ use tf_framework::{Attribute, Nesting};
 use crate::cx::Cx;
 
 pub(crate) use connection::{login_refused, pve_not_configured, setting_not_known};
+pub(crate) use refusal::how_to_grant;
 
 /// Turns the failure of a service into messages.
 pub trait Explain<T> {

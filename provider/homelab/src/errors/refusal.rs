@@ -137,10 +137,15 @@ fn forbidden(attempt: &Attempt, message: &str) -> Error {
         let user = if hint.ends_with("permissions") { format!(" {identity}") } else { String::new() };
         return Error::new("Permission is missing", format!("{start} {hint}{user}"));
     };
+    Error::new("Permission is missing", format!("{start} {}", how_to_grant(identity, path, &privileges)))
+}
+
+/// Which privileges on which path a login needs, and the commands that grant the first of them.
+pub(crate) fn how_to_grant(identity: &str, path: &str, privileges: &[&str]) -> String {
     let names = privileges.join(",");
     let any = if privileges.len() > 1 { "one of the privileges" } else { "the privilege" };
-    let role = format!("Homelab{}", privileges[0].replace('.', ""));
-    let privilege = privileges[0];
+    let privilege = privileges.first().copied().unwrap_or_default();
+    let role = format!("Homelab{}", privilege.replace('.', ""));
     let (kind, note) = match identity.split_once('!') {
         Some((user, _)) => (
             "--tokens",
@@ -151,13 +156,10 @@ fn forbidden(attempt: &Attempt, message: &str) -> Error {
         ),
         None => ("--users", String::new()),
     };
-    Error::new(
-        "Permission is missing",
-        format!(
-            "{start} The login needs {any} {names} on {path}. Somebody with the right to change permissions can grant it \
-             on any node:\n\n  pveum role add {role} --privs {privilege}\n  pveum acl modify {path} {kind} '{identity}' \
-             --roles {role}{note}"
-        ),
+    format!(
+        "The login needs {any} {names} on {path}. Somebody with the right to change permissions can grant it on any \
+         node:\n\n  pveum role add {role} --privs {privilege}\n  pveum acl modify {path} {kind} '{identity}' --roles \
+         {role}{note}"
     )
 }
 

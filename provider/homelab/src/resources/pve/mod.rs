@@ -1,6 +1,15 @@
 //! Resources of Proxmox VE.
 
+mod acl;
+mod group;
+mod lifecycle;
+mod own_access;
 mod pool;
+mod role;
+mod text;
+mod token;
+mod token_rotation;
+mod user;
 #[expect(dead_code, reason = "the verbs that use the model follow")]
 mod vm;
 
@@ -10,5 +19,11 @@ use crate::cx::Cx;
 
 /// Registers every resource of Proxmox VE.
 pub(crate) fn register(registry: &mut Registry<Cx>) {
-    registry.resource::<pool::Pool>();
+    registry
+        .resource::<acl::Acl>()
+        .resource::<group::Group>()
+        .resource::<pool::Pool>()
+        .resource::<role::Role>()
+        .resource::<token::Token>()
+        .resource::<user::User>();
 }

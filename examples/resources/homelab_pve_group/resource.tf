@@ -1,0 +1,4 @@
+resource "homelab_pve_group" "ops" {
+  name    = "ops"
+  comment = "people who run the lab"
+}

@@ -1,0 +1,57 @@
+//! What a run remembers of Proxmox VE, so that many resources ask once: permissions and known privileges.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
+
+use pve_client::{Permissions, Pve, Secret, TokenId};
+use tokio::sync::Mutex;
+
+/// Answers of one run.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    permissions: Mutex<Option<Arc<Permissions>>>,
+    privileges: Mutex<Option<Arc<BTreeSet<String>>>>,
+    secrets: SyncMutex<BTreeMap<TokenId, Secret>>,
+}
+
+impl Memory {
+    /// What the login may do, asked once.
+    pub(crate) async fn permissions(&self, pve: &Pve) -> pve_client::Result<Arc<Permissions>> {
+        let mut known = pve.scope().run(self.permissions.lock()).await?;
+        if let Some(permissions) = known.as_ref() {
+            return Ok(permissions.clone());
+        }
+        let permissions = Arc::new(pve.permissions(None).await?);
+        *known = Some(permissions.clone());
+        Ok(permissions)
+    }
+
+    /// Forgets what the login may do, after a change that could have changed it.
+    pub(crate) async fn forget_permissions(&self) {
+        *self.permissions.lock().await = None;
+    }
+
+    /// Every privilege that this version of Proxmox VE knows: those of the role that has all.
+    pub(crate) async fn privileges(&self, pve: &Pve) -> pve_client::Result<Arc<BTreeSet<String>>> {
+        let mut known = pve.scope().run(self.privileges.lock()).await?;
+        if let Some(privileges) = known.as_ref() {
+            return Ok(privileges.clone());
+        }
+        let administrator = "Administrator".parse().map_err(|error: pve_client::InvalidId| {
+            pve_client::Error::Config { reason: error.to_string() }
+        })?;
+        let privileges = Arc::new(pve.role(&administrator).await?);
+        *known = Some(privileges.clone());
+        Ok(privileges)
+    }
+
+    /// Keeps the secret of a token, which the service tells only once, until the state is read back.
+    pub(crate) fn keep_secret(&self, token: TokenId, secret: Secret) {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).insert(token, secret);
+    }
+
+    /// The secret of a token that this run has made.
+    pub(crate) fn secret(&self, token: &TokenId) -> Option<Secret> {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
+    }
+}

@@ -1,0 +1,150 @@
+//! Privileges that the login lacks, told when planning instead of half-way through an apply.
+
+use std::collections::BTreeSet;
+
+use pve_client::Permissions;
+use tf_framework::prelude::*;
+
+use crate::cx::Cx;
+use crate::errors;
+
+/// Something that the login must be allowed.
+#[derive(Clone, Debug)]
+pub(crate) struct Need {
+    /// The path in the access control list.
+    path: String,
+    /// Other paths, where it is enough too.
+    others: Vec<String>,
+    /// One of these is enough. Names that only other versions of Proxmox VE know may be among them.
+    any_of: &'static [&'static str],
+}
+
+/// One of some privileges on a path.
+pub(crate) fn need(path: impl Into<String>, any_of: &'static [&'static str]) -> Need {
+    Need { path: path.into(), others: Vec::new(), any_of }
+}
+
+/// Whether a plan changes anything.
+pub(crate) fn changes<M: SchemaModel>(plan: &Plan<'_, M>) -> bool {
+    let Some(prior) = &plan.prior else { return true };
+    plan.want().is_none_or(|want| want.encode() != prior.encode())
+}
+
+impl Cx {
+    /// Adds an error to a plan that changes something for each need that is not met. What the login may do is asked
+    /// once per run. Whoever cannot be asked is not blamed: then the change itself will tell.
+    pub(crate) async fn preflight<M: SchemaModel>(
+        &self,
+        plan: &mut Plan<'_, M>,
+        needs: &[Need],
+    ) -> Result<()> {
+        if !changes(plan) {
+            return Ok(());
+        }
+        let (Ok(pve), Some(memory)) = (self.pve(), self.memory()) else { return Ok(()) };
+        let Ok(permissions) = memory.permissions(&pve).await else { return Ok(()) };
+        let missing: Vec<&Need> = needs.iter().filter(|need| !need.met_by(&permissions)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let known = memory.privileges(&pve).await.map(|known| (*known).clone()).unwrap_or_default();
+        let identity = pve.client().identity();
+        for need in missing {
+            plan.push(need.missing(&identity, M::NAME, &known));
+        }
+        Ok(())
+    }
+}
+
+impl Need {
+    /// Other paths, where the privilege is enough too.
+    pub(crate) fn or_on(mut self, paths: impl IntoIterator<Item = String>) -> Self {
+        self.others.extend(paths);
+        self
+    }
+
+    fn met_by(&self, permissions: &Permissions) -> bool {
+        std::iter::once(&self.path).chain(&self.others).any(|path| self.met_on(path, permissions))
+    }
+
+    /// The permissions list some paths only; what propagates from the nearest of them above holds too.
+    fn met_on(&self, path: &str, permissions: &Permissions) -> bool {
+        let has = |path: &str, inherited: bool| {
+            permissions.get(path).map(|granted| {
+                self.any_of
+                    .iter()
+                    .any(|name| granted.get(*name).is_some_and(|propagates| *propagates || !inherited))
+            })
+        };
+        if let Some(met) = has(path, false) {
+            return met;
+        }
+        let mut path = path;
+        while let Some((above, _)) = path.rsplit_once('/') {
+            path = above;
+            if let Some(met) = has(if above.is_empty() { "/" } else { above }, true) {
+                return met;
+            }
+        }
+        false
+    }
+
+    /// The message, with only the names that this version knows.
+    fn missing(&self, identity: &str, type_name: &str, known: &BTreeSet<String>) -> Diagnostic {
+        let names: Vec<&str> = self.any_of.iter().copied().filter(|name| known.contains(*name)).collect();
+        let names = if names.is_empty() { self.any_of.to_vec() } else { names };
+        let detail = format!(
+            "{identity} is not allowed to make this change of a homelab_{type_name}. {}",
+            errors::how_to_grant(identity, &self.path, &names)
+        );
+        Diagnostic::error("Permission is missing", detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn granted(rows: &[(&str, &str, bool)]) -> Permissions {
+        let mut permissions = Permissions::new();
+        for (path, name, propagates) in rows {
+            permissions.entry((*path).to_owned()).or_default().insert((*name).to_owned(), *propagates);
+        }
+        permissions
+    }
+
+    #[test]
+    fn a_grant_holds_on_its_path_and_below_only_if_it_propagates() {
+        let permissions =
+            granted(&[("/", "Sys.Audit", true), ("/vms/150", "VM.Audit", false), ("/vms", "VM.Audit", true)]);
+        for (path, name, met) in [
+            ("/", "Sys.Audit", true),
+            ("/access/groups", "Sys.Audit", true),
+            ("/vms/150", "VM.Audit", true),
+            ("/vms/150/x", "VM.Audit", false),
+            ("/vms/100", "VM.Audit", true),
+            ("/storage/local", "VM.Audit", false),
+            ("/", "Sys.Modify", false),
+        ] {
+            let any_of: &[&str] = match name {
+                "VM.Audit" => &["VM.Audit"],
+                "Sys.Audit" => &["Sys.Audit"],
+                _ => &["Sys.Modify"],
+            };
+            let need = need(path, any_of);
+            assert_eq!(need.met_by(&permissions), met, "{name} on {path}");
+        }
+        assert!(!need("/", &["Sys.Audit"]).met_by(&Permissions::new()));
+        let either = need("/pool/web", &["VM.Audit"]).or_on(["/vms/150".to_owned()]);
+        assert!(either.met_by(&permissions));
+    }
+
+    #[test]
+    fn the_message_names_the_privilege_of_this_version_and_the_commands() {
+        let need = need("/vms/100", &["VM.GuestAgent.Audit", "VM.Monitor"]);
+        let told = need.missing("tf@pve!ci", "pve_vm", &BTreeSet::from(["VM.Monitor".to_owned()]));
+        assert!(told.detail.contains("pveum role add HomelabVMMonitor --privs VM.Monitor"), "{told}");
+        assert!(told.detail.contains("pveum acl modify /vms/100 --tokens 'tf@pve!ci'"), "{told}");
+        assert!(!told.detail.contains("GuestAgent"), "{told}");
+    }
+}
