@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::auth;
 use super::release::Release;
-use super::state::{Lab, Node, Options, Storage, User, random_hex};
+use super::state::{GuestSystems, Lab, Node, Options, Storage, User, random_hex};
 
 /// The superuser's password, unless the profile names another.
 const PASSWORD: &str = "homelab-sim";
@@ -46,6 +46,22 @@ pub struct Profile {
     pub bridges: Vec<String>,
     /// Storages in the order of `storage.cfg`: id, plugin, options.
     pub storages: Vec<StorageProfile>,
+    /// Files that lie on the storages, on every node.
+    pub files: Vec<FileProfile>,
+    /// What runs inside the VMs.
+    pub guest_systems: GuestSystems,
+}
+
+/// A file that lies on a storage from the beginning.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FileProfile {
+    /// Volume id, such as `local:import/debian.qcow2`.
+    pub id: String,
+    /// Bytes of the file.
+    pub size: u64,
+    /// Bytes of a disk that is made from it; those of the file if not given.
+    pub disk_size: Option<u64>,
 }
 
 /// A storage of a profile.
@@ -113,6 +129,20 @@ impl Profile {
                     ],
                 ),
             ],
+            files: ["local", "shared"]
+                .iter()
+                .flat_map(|storage| {
+                    [
+                        file(
+                            &format!("{storage}:import/debian-13-genericcloud-amd64.qcow2"),
+                            340 << 20,
+                            Some(3 << 30),
+                        ),
+                        file(&format!("{storage}:iso/debian-13-netinst.iso"), 780 << 20, None),
+                    ]
+                })
+                .collect(),
+            guest_systems: GuestSystems { react: true, agent: true },
             ..Self::default()
         }
     }
@@ -136,7 +166,12 @@ impl Profile {
         for storage in &self.storages {
             lab.storage_order.push(storage.id.clone());
             let section = Storage { kind: storage.kind.clone(), options: storage.options.clone() };
+            lab.storage_servers.extend(storage.options.get("server").cloned());
             lab.storages.insert(storage.id.clone(), section);
+        }
+        lab.guest_systems = self.guest_systems;
+        for file in &self.files {
+            lab.place_file(&file.id, file.size, file.disk_size.unwrap_or(file.size));
         }
         lab
     }
@@ -170,6 +205,10 @@ impl Profile {
         }
         node
     }
+}
+
+fn file(id: &str, size: u64, disk_size: Option<u64>) -> FileProfile {
+    FileProfile { id: id.to_owned(), size, disk_size }
 }
 
 fn storage(id: &str, kind: &str, options: &[(&str, &str)]) -> StorageProfile {

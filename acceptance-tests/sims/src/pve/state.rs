@@ -6,6 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
+use super::content::volume::Volumes;
+use super::qemu::vm::Vm;
 use super::release::Release;
 use super::tasks::Tasks;
 
@@ -34,10 +36,16 @@ pub struct Lab {
     pub datacenter: Options,
     /// Nodes by name.
     pub nodes: BTreeMap<String, Node>,
-    /// Guests by id.
-    pub guests: BTreeMap<u32, Guest>,
-    /// Volumes by storage, node and name; the node is empty for shared storages.
-    pub volumes: BTreeMap<String, Volume>,
+    /// Virtual machines by id.
+    pub vms: BTreeMap<u32, Vm>,
+    /// What lies on the storages.
+    pub volumes: Volumes,
+    /// What runs inside the VMs.
+    pub guest_systems: GuestSystems,
+    /// HA resources by id: the options of their section.
+    pub ha_resources: BTreeMap<String, Options>,
+    /// Addresses of the storage servers that answer.
+    pub storage_servers: BTreeSet<String>,
     /// Tasks and their logs.
     pub tasks: Tasks,
     /// Planted faults.
@@ -200,64 +208,14 @@ impl Storage {
     }
 }
 
-/// A virtual machine or container, as its config file has it.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Guest {
-    /// Node whose folder holds the config file.
-    pub node: String,
-    /// A container, not a virtual machine.
-    pub container: bool,
-    /// The current section: every option as its property string.
-    pub config: Options,
-    /// The section of changes that wait for a restart.
-    pub pending: Options,
-    /// Options that the next restart removes, and whether their volumes go too.
-    pub deletions: BTreeMap<String, bool>,
-    /// Sections of the snapshots.
-    pub snapshots: BTreeMap<String, Options>,
-    /// The running process.
-    pub running: Option<Running>,
-}
-
-/// A guest's running process.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Running {
-    /// Process id.
-    pub pid: u32,
-    /// Start, in seconds since 1970.
-    pub since: i64,
-    /// Paused.
-    pub paused: bool,
-}
-
-/// A volume or file of a storage.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Volume {
-    /// Storage that holds it.
-    pub storage: String,
-    /// Node that holds it; empty on a shared storage.
-    pub node: String,
-    /// Name behind `storage:`.
-    pub name: String,
-    /// Kind of content: `images`, `iso`, `import`, …
-    pub content: String,
-    /// `raw`, `qcow2`, `iso`, …
-    pub format: String,
-    /// Virtual size in bytes.
-    pub size: u64,
-    /// Bytes in use.
-    pub used: u64,
-    /// Guest that owns it by name.
-    pub vmid: Option<u32>,
-    /// Volume it is based on.
-    pub parent: Option<String>,
-    /// Seconds since 1970.
-    pub created: i64,
-    /// What it holds, if that matters, in base 64.
-    pub data: Option<String>,
+/// What runs inside the VMs of a lab.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GuestSystems {
+    /// A system runs that shuts down when it is asked to and lets go of devices.
+    pub react: bool,
+    /// The QEMU guest agent answers where the configuration has it.
+    pub agent: bool,
 }
 
 /// A node.
@@ -323,11 +281,11 @@ impl Lab {
 impl Lab {
     /// Changes a guest's config as somebody else would: what the fault says, and nothing is told.
     pub fn edit_behind_back(&mut self, fault: &super::faults::Fault) {
-        let Some(guest) = fault.vmid.and_then(|vmid| self.guests.get_mut(&vmid)) else { return };
-        for key in &fault.delete {
-            guest.config.remove(key);
-        }
-        guest.config.extend(fault.set.clone());
+        let Some(vmid) = fault.vmid else { return };
+        self.change_vm(vmid, |vm| {
+            vm.config.retain(|key, _| !fault.delete.contains(key));
+            vm.config.extend(fault.set.clone());
+        });
     }
 }
 

@@ -54,7 +54,13 @@ pub const fn route(verb: &'static str, path: &'static str, handler: Handler) -> 
 
 /// Every registration.
 pub fn routes() -> Vec<Route> {
-    [version::ROUTES].into_iter().flatten().map(|route| Route { ..*route }).collect()
+    let own = [version::ROUTES];
+    own.iter()
+        .chain(super::qemu::ROUTES)
+        .chain(super::content::ROUTES)
+        .flat_map(|routes| routes.iter())
+        .map(|route| Route { ..*route })
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,77 @@
+//! What high availability means for a VM: who manages it, and that its state is asked for instead of set.
+
+use std::time::Duration;
+
+use super::vm::Options;
+use crate::pve::state::Lab;
+use crate::pve::tasks::{Plan, Progress};
+
+/// Id of a VM's HA resource.
+fn sid(vmid: u32) -> String {
+    format!("vm:{vmid}")
+}
+
+impl Lab {
+    /// Whether the VM is an HA resource.
+    pub fn is_managed(&self, vmid: u32) -> bool {
+        self.ha_resources.contains_key(&sid(vmid))
+    }
+
+    /// State that HA is asked to keep the VM in; `ignored` ones are left alone.
+    pub fn requested_state(&self, vmid: u32) -> Option<&str> {
+        let resource = self.ha_resources.get(&sid(vmid))?;
+        Some(resource.get("state").map_or("started", String::as_str)).filter(|state| *state != "ignored")
+    }
+
+    /// The part of a VM's status that HA fills.
+    pub fn ha_of(&self, vmid: u32) -> serde_json::Value {
+        match self.requested_state(vmid) {
+            Some(state) => serde_json::json!({"managed": 1, "state": state}),
+            None => serde_json::json!({"managed": 0}),
+        }
+    }
+
+    /// Makes the VM an HA resource.
+    pub fn manage_guest(&mut self, vmid: u32, state: &str) {
+        let resource = Options::from([("state".to_owned(), state.to_owned())]);
+        self.ha_resources.insert(sid(vmid), resource);
+    }
+
+    /// Takes the VM out of everything that refers to it; tells whether it was an HA resource.
+    pub fn purge_guest(&mut self, vmid: u32) -> bool {
+        self.ha_resources.remove(&sid(vmid)).is_some()
+    }
+
+    /// The task that asks HA for another state instead of acting itself.
+    pub fn ask_manager(&self, vmid: u32, state: &'static str) -> Plan {
+        let (kind, verb) = if state == "started" { ("hastart", "start") } else { ("hastop", "stop") };
+        let time = self.usual_task_time();
+        Plan::new(kind, vmid.to_string(), time, move |lab, upid| {
+            lab.tasks.log(upid, format!("Requesting HA {verb} for VM {vmid}"));
+            if let Some(resource) = lab.ha_resources.get_mut(&sid(vmid)) {
+                resource.insert("state".to_owned(), state.to_owned());
+            }
+            lab.follow_manager(vmid, upid);
+            Progress::Done
+        })
+    }
+
+    /// Brings the VM into the state that is asked for, as the local resource manager does a little later.
+    pub fn follow_manager(&mut self, vmid: u32, upid: &crate::pve::upid::Upid) {
+        let wanted = self.requested_state(vmid).map(|state| state == "started");
+        let running = self.vms.get(&vmid).is_some_and(super::vm::Vm::is_running);
+        let (Some(wanted), Some(node)) = (wanted, self.vms.get(&vmid).map(|vm| vm.node.clone())) else {
+            return;
+        };
+        if wanted == running {
+            return;
+        }
+        let plan = if wanted {
+            super::power::start_plan(self, &node, vmid, false)
+        } else {
+            super::power::stop_plan(self, &node, vmid, false)
+        };
+        let plan = Plan { after: Duration::ZERO, ..plan };
+        self.start_task(&upid.node, "root@pam", plan);
+    }
+}
