@@ -100,33 +100,45 @@ pub struct Call {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) params: Params,
+    idempotent: bool,
 }
 
 impl Call {
+    fn new(method: Method, path: impl Into<String>) -> Self {
+        Self { method, path: path.into(), params: Params::new(), idempotent: false }
+    }
+
     /// A read.
     pub fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), params: Params::new() }
+        Self::new(Method::GET, path)
     }
 
     /// A POST.
     pub fn post(path: impl Into<String>) -> Self {
-        Self { method: Method::POST, path: path.into(), params: Params::new() }
+        Self::new(Method::POST, path)
     }
 
     /// A PUT.
     pub fn put(path: impl Into<String>) -> Self {
-        Self { method: Method::PUT, path: path.into(), params: Params::new() }
+        Self::new(Method::PUT, path)
     }
 
     /// A DELETE.
     pub fn delete(path: impl Into<String>) -> Self {
-        Self { method: Method::DELETE, path: path.into(), params: Params::new() }
+        Self::new(Method::DELETE, path)
     }
 
     /// Adds parameters.
     #[must_use]
     pub fn with(mut self, params: Params) -> Self {
         self.params = self.params.and(params);
+        self
+    }
+
+    /// Marks a write that may be sent again when its answer was lost, because doing it twice is doing it once.
+    #[must_use]
+    pub fn idempotent(mut self) -> Self {
+        self.idempotent = true;
         self
     }
 
@@ -139,6 +151,7 @@ impl Call {
     /// parameters go into the query.
     pub fn request(&self) -> Request {
         let mut request = Request::new(self.method.clone(), format!("/api2/json{}", self.path));
+        request.repeatable |= self.idempotent;
         if self.params.is_empty() {
             return request;
         }

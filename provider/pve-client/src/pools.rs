@@ -47,7 +47,9 @@ impl PoolEdit {
             .list("storage", &self.storages)
             .flag("delete", self.remove)
             .flag("allow-move", self.allow_move);
-        Call::put("/pools").with(params)
+        let call = Call::put("/pools").with(params);
+        // Adding a member twice is refused; setting a comment twice is not.
+        if self.vms.is_empty() && self.storages.is_empty() { call.idempotent() } else { call }
     }
 }
 
