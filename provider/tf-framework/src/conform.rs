@@ -2,7 +2,7 @@
 //! the reason, ours can.
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::pairs::visit;
+use crate::pairs::{Unknowns, visit};
 use crate::path::Path;
 use crate::schema::{Attribute, Mode, Nesting, Schema};
 use crate::types::Type;
@@ -288,7 +288,7 @@ fn compare_nested<'s>(
 ) {
     let Some((nesting, attributes)) = attribute.nested() else { return };
     let mut steps = steps(nesting, actual).into_iter();
-    visit(nesting, attributes, actual, [config, planned], |item, [config, planned]| {
+    visit(nesting, attributes, actual, [config, planned], Unknowns::Open, |item, [config, planned]| {
         let step = steps.next().flatten();
         if planned.is_null() {
             return;

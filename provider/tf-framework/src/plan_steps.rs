@@ -1,7 +1,7 @@
 //! The steps of a plan, each over a whole object: defaults, what is kept, what becomes unknown, what replaces.
 
 use crate::conform::steps;
-use crate::pairs::{same_meaning, visit};
+use crate::pairs::{Unknowns, same_meaning, visit};
 use crate::path::Path;
 use crate::schema::{Attribute, Nesting, Shape};
 use crate::timeouts;
@@ -33,9 +33,16 @@ pub(crate) fn prepare(attributes: &[Attribute], planned: &mut Value, config: &Va
         }
         match &attribute.shape {
             Shape::Nested { nesting, attributes } if config.is_set() => {
-                visit(*nesting, attributes, value, [config, before], |item, [config, before]| {
-                    prepare(attributes, item, config, before);
-                });
+                visit(
+                    *nesting,
+                    attributes,
+                    value,
+                    [config, before],
+                    Unknowns::Closed,
+                    |item, [config, before]| {
+                        prepare(attributes, item, config, before);
+                    },
+                );
             }
             Shape::Plain(_) if value.is_set() && before.is_set() && respelled(attribute, value, before) => {
                 *value = before.clone();
@@ -106,9 +113,16 @@ pub(crate) fn mark_unknown(attributes: &[Attribute], planned: &mut Value, config
         } else if let Some((nesting, attributes)) = attribute.nested()
             && config.is_set()
         {
-            visit(nesting, attributes, value, [config, before], |item, [config, before]| {
-                mark_unknown(attributes, item, config, before);
-            });
+            visit(
+                nesting,
+                attributes,
+                value,
+                [config, before],
+                Unknowns::Closed,
+                |item, [config, before]| {
+                    mark_unknown(attributes, item, config, before);
+                },
+            );
         }
     }
 }
@@ -149,7 +163,7 @@ fn replacing_elements(
         return;
     }
     let mut steps = steps(nesting, after).into_iter();
-    visit(nesting, attributes, &mut after.clone(), [before], |item, [before]| {
+    visit(nesting, attributes, &mut after.clone(), [before], Unknowns::Closed, |item, [before]| {
         let path = match steps.next().flatten() {
             Some(step) => path.step(step),
             None => path.clone(),

@@ -2,7 +2,7 @@
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
-use crate::pairs::{same_meaning, visit};
+use crate::pairs::{Unknowns, same_meaning, visit};
 use crate::schema::{Attribute, Schema, Shape};
 use crate::timeouts;
 use crate::value::Value;
@@ -54,7 +54,9 @@ fn settle(attribute: &Attribute, value: &mut Value, before: &Value) {
     }
     match &attribute.shape {
         Shape::Nested { nesting, attributes } => {
-            visit(*nesting, attributes, value, [before], |item, [before]| object(attributes, item, before));
+            visit(*nesting, attributes, value, [before], Unknowns::Open, |item, [before]| {
+                object(attributes, item, before)
+            });
         }
         Shape::Plain(_) => {
             if let Some(canonical) = attribute.canonical {
@@ -100,7 +102,9 @@ pub(crate) fn without_write_only(attributes: &[Attribute], value: &mut Value) {
         if attribute.write_only {
             *value = Value::Null;
         } else if let Some((nesting, attributes)) = attribute.nested() {
-            visit(nesting, attributes, value, [], |item, []| without_write_only(attributes, item));
+            visit(nesting, attributes, value, [], Unknowns::Open, |item, []| {
+                without_write_only(attributes, item)
+            });
         }
     }
 }
@@ -114,7 +118,7 @@ pub(crate) fn with_write_only(attributes: &[Attribute], planned: &mut Value, con
         if attribute.write_only {
             *value = config.clone();
         } else if let Some((nesting, attributes)) = attribute.nested() {
-            visit(nesting, attributes, value, [config], |item, [config]| {
+            visit(nesting, attributes, value, [config], Unknowns::Open, |item, [config]| {
                 with_write_only(attributes, item, config);
             });
         }
@@ -130,7 +134,7 @@ pub(crate) fn mask_create_only(attributes: &[Attribute], prior: &mut Value, plan
         if attribute.create_only {
             *value = planned.clone();
         } else if let Some((nesting, attributes)) = attribute.nested() {
-            visit(nesting, attributes, value, [planned], |item, [planned]| {
+            visit(nesting, attributes, value, [planned], Unknowns::Open, |item, [planned]| {
                 mask_create_only(attributes, item, planned);
             });
         }
@@ -146,7 +150,9 @@ pub(crate) fn fill_unknown(attributes: &[Attribute], planned: &mut Value, prior:
         if value.is_unknown() {
             *value = prior.clone();
         } else if let Some((nesting, attributes)) = attribute.nested() {
-            visit(nesting, attributes, value, [prior], |item, [prior]| fill_unknown(attributes, item, prior));
+            visit(nesting, attributes, value, [prior], Unknowns::Open, |item, [prior]| {
+                fill_unknown(attributes, item, prior)
+            });
         }
     }
 }
@@ -167,6 +173,8 @@ pub(crate) fn add_former(attributes: &[Attribute], planned: &mut Value, prior: &
             }
             _ => {}
         }
-        visit(nesting, nested, value, [prior], |item, [prior]| add_former(nested, item, prior));
+        visit(nesting, nested, value, [prior], Unknowns::Open, |item, [prior]| {
+            add_former(nested, item, prior)
+        });
     }
 }

@@ -1,6 +1,8 @@
 //! One resource through its whole life on a service in memory, with the core's checks after each step.
 
-mod support;
+mod support {
+    pub mod core;
+}
 
 use std::cell::RefCell;
 

@@ -1,3 +1,0 @@
-//! What the tests share: the core's side of the protocol.
-
-pub mod core;
