@@ -124,11 +124,11 @@ fn roots_of(pem: &str) -> Result<RootCertStore> {
 }
 
 /// A certificate that was refused, and why.
-#[derive(Debug, thiserror::Error)]
-#[error("{why} (the server shows a certificate with the fingerprint {shown})")]
-struct Refused {
-    shown: Fingerprint,
-    distrust: Distrust,
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{why}")]
+pub(crate) struct Refused {
+    pub shown: Fingerprint,
+    pub distrust: Distrust,
     why: String,
 }
 
@@ -136,16 +136,16 @@ impl Refused {
     fn into_error(self) -> rustls::Error {
         CertificateError::Other(OtherError(Arc::new(self))).into()
     }
-}
 
-/// What a TLS failure says about the certificate.
-pub(crate) fn distrust(error: &rustls::Error) -> (Distrust, Option<Fingerprint>) {
-    let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) = error else {
-        return (Distrust::Other, None);
-    };
-    inner
-        .downcast_ref::<Refused>()
-        .map_or((Distrust::Other, None), |refused| (refused.distrust, Some(refused.shown)))
+    /// What a verifier of this module said, out of the error that rustls made of it.
+    pub fn inside(error: &rustls::Error) -> Option<&Self> {
+        match error {
+            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => {
+                inner.downcast_ref()
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Verifies against authorities as rustls does, and tells which certificate was refused.
@@ -173,7 +173,10 @@ impl ServerCertVerifier for Telling {
         self.0.verify_server_cert(end_entity, intermediates, name, ocsp, now).map_err(|error| {
             use CertificateError as E;
             let distrust = match &error {
-                rustls::Error::InvalidCertificate(E::UnknownIssuer) => Distrust::UnknownAuthority,
+                // An authority with the same name and another key: a cluster that was set up anew.
+                rustls::Error::InvalidCertificate(E::UnknownIssuer | E::BadSignature) => {
+                    Distrust::UnknownAuthority
+                }
                 rustls::Error::InvalidCertificate(E::NotValidForName | E::NotValidForNameContext { .. }) => {
                     Distrust::WrongName
                 }

@@ -12,7 +12,7 @@ use hyper_util::{
 };
 use tokio::sync::Semaphore;
 
-use crate::{Error, Pace, ProxyLost, Result, Scope, Trust, tls};
+use crate::{Distrust, Error, Pace, ProxyLost, Result, Scope, Trust, tls};
 
 /// How long a write that is already on its way may still take after a cancellation.
 const GRACE: Duration = Duration::from_secs(5);
@@ -166,11 +166,7 @@ impl Transport {
             let error = match self.attempt(scope, request).await {
                 Ok(response) => return Ok(response),
                 Err(Lost::Over(error)) => return Err(error),
-                Err(Lost::Untrusted(error)) => {
-                    let (distrust, shown) = tls::distrust(&error);
-                    let (endpoint, source) = (self.endpoint().into(), error.into());
-                    return Err(Error::Untrusted { endpoint, distrust, shown, source });
-                }
+                Err(Lost::Untrusted(error)) => return Err(self.untrusted(error)),
                 Err(Lost::NeverSent(source)) => Error::NeverSent { endpoint: self.endpoint().into(), source },
                 Err(Lost::Underway(source)) if request.repeatable => Error::NoAnswer {
                     method: request.method.to_string(),
@@ -192,6 +188,21 @@ impl Transport {
             tracing::debug!(method = %request.method, path = request.path(), error = crate::chain(&error), "trying again");
             scope.sleep(wait).await?;
             wait = pace.next(pace.next(wait));
+        }
+    }
+
+    fn untrusted(&self, error: rustls::Error) -> Error {
+        let endpoint = self.endpoint().into();
+        match tls::Refused::inside(&error).cloned() {
+            Some(refused) => Error::Untrusted {
+                endpoint,
+                distrust: refused.distrust,
+                shown: Some(refused.shown),
+                source: refused.into(),
+            },
+            None => {
+                Error::Untrusted { endpoint, distrust: Distrust::Other, shown: None, source: error.into() }
+            }
         }
     }
 
