@@ -29,3 +29,26 @@ pub fn version(cli: &Path) -> Result<String, String> {
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(text.lines().next().unwrap_or("no version").to_owned())
 }
+
+/// Whether a CLI is at least this version of its kind; a feature that it lacks is then not tested with it.
+pub fn at_least(cli: &Path, terraform: (u32, u32), tofu: (u32, u32)) -> bool {
+    let text = version(cli).expect("the CLI tells its version");
+    let wanted = if text.starts_with("OpenTofu") { tofu } else { terraform };
+    number(&text) >= wanted
+}
+
+/// The first two numbers of a text such as `OpenTofu v1.6.2`.
+fn number(text: &str) -> (u32, u32) {
+    let mut parts =
+        text.rsplit('v').next().unwrap_or_default().split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn versions_are_read_and_compared_as_numbers() {
+        assert_eq!(super::number("OpenTofu v1.6.2"), (1, 6));
+        assert!(super::number("Terraform v1.11.4") >= (1, 8));
+    }
+}

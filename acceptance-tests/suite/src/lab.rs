@@ -69,6 +69,11 @@ impl Lab {
         self.told("token")
     }
 
+    /// The password of `root@pam`.
+    pub fn password(&self) -> String {
+        self.told("password")
+    }
+
     /// The file with the certificate of the lab's authority.
     pub fn ca_file(&self) -> PathBuf {
         PathBuf::from(self.told("ca_file"))

@@ -127,6 +127,12 @@ impl Workspace {
         Run::of(self.command(arguments).output().expect("the CLI is there"))
     }
 
+    /// Runs the CLI to its end with further environment variables.
+    pub fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
+        let mut command = self.command(arguments);
+        Run::of(command.envs(variables.iter().copied()).output().expect("the CLI is there"))
+    }
+
     /// Starts the CLI and leaves it running, its output in `output.log`.
     pub fn start(&self, arguments: &[&str]) -> Running {
         let log = std::fs::File::create(self.folder.path().join("output.log")).expect("the folder is ours");
