@@ -23,6 +23,8 @@ const YEAR_LIMIT: u32 = 2200;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CalendarEvent {
     text: String,
+    /// The weekdays and the date, as written or as the word stands for.
+    day_text: String,
     /// Bit 0 is Monday.
     weekdays: Set,
     years: Vec<Part>,
@@ -54,6 +56,14 @@ impl CalendarEvent {
     #[must_use]
     pub fn time_of_day(&self) -> Option<(u32, u32, u32)> {
         Some((self.hours.only()?, self.minutes.only()?, self.seconds.only()?))
+    }
+
+    /// The same days, at another time.
+    pub(crate) fn at(&self, hour: u32, minute: u32, second: u32) -> Result<Self> {
+        let day = if self.day_text.is_empty() { "*-*-*" } else { &self.day_text };
+        let seconds = if second == 0 { String::new() } else { format!(":{second:02}") };
+        let zone = if self.utc { " UTC" } else { "" };
+        format!("{day} {hour:02}:{minute:02}{seconds}{zone}").parse()
     }
 }
 

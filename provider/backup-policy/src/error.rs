@@ -20,4 +20,20 @@ pub enum Error {
     /// Not a name of the IANA time zone database.
     #[error("time zone `{0}` is not in the IANA database")]
     UnknownZone(String),
+    /// The schedule does not repeat, or no keep values within reason hold the retention.
+    #[error("no keep values hold {days} days of backups made at `{event}`")]
+    RetentionOutOfReach {
+        /// The schedule.
+        event: String,
+        /// The retention asked for.
+        days: u64,
+    },
+    /// Moving it would change its day, or it has no single time of day, or another clock than the first.
+    #[error("`{event}` cannot be moved within its day to start {minutes} minutes apart from the others")]
+    CannotStagger {
+        /// The schedule.
+        event: String,
+        /// The distance asked for.
+        minutes: u64,
+    },
 }

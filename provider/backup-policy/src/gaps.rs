@@ -24,6 +24,14 @@ impl Horizon {
         const FOUR_YEARS: Duration = Duration::from_secs(1461 * 86_400);
         Self { from, until: from.checked_add(FOUR_YEARS).unwrap_or(Timestamp::MAX) }
     }
+
+    /// Long enough for pruning to settle with a retention of that length.
+    #[must_use]
+    pub fn for_retention(from: Timestamp, retention: Duration) -> Self {
+        let four_years = Self::four_years(from);
+        let until = four_years.until.checked_add(retention.saturating_mul(2)).unwrap_or(Timestamp::MAX);
+        Self { until, ..four_years }
+    }
 }
 
 /// Two runs with none between them.

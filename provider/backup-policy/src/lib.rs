@@ -7,6 +7,9 @@ mod gaps;
 mod history;
 mod keep;
 mod objective;
+mod retention;
+mod stagger;
+mod tier;
 mod zone;
 
 pub use calendar::{CalendarEvent, Concern};
@@ -16,4 +19,7 @@ pub use history::{EarlyRemoval, History};
 pub use jiff::Timestamp;
 pub use keep::Keep;
 pub use objective::{RecoveryPoint, Verdict};
+pub use retention::{Setting, derive_keep, held_days};
+pub use stagger::stagger;
+pub use tier::{DEFAULT_TIERS, Protection, Tier};
 pub use zone::Zone;

@@ -6,7 +6,7 @@ mod recorded;
 
 use std::time::Duration;
 
-use backup_policy::{History, Zone};
+use backup_policy::{History, Tier, Zone};
 use recorded::{Figures, scenarios};
 
 #[test]
@@ -54,5 +54,21 @@ fn the_gaps_of_every_recorded_scenario_are_counted_alike() {
         assert_eq!(gaps.iter().max(), Some(&scenario.max_gap_seconds), "{}", scenario.name);
         let over = gaps.iter().filter(|gap| **gap > scenario.rpo_seconds).count();
         assert_eq!(over, scenario.gaps_over_rpo, "tier {} {}", scenario.tier, scenario.name);
+    }
+}
+
+#[test]
+fn the_default_tiers_stay_covered_in_every_recorded_scenario() {
+    for scenario in scenarios() {
+        let tier = Tier::default_named(&scenario.tier.to_string()).unwrap();
+        let protection = tier.protection.unwrap();
+        for zone in ["UTC", "Europe/Berlin", "America/New_York"] {
+            let zone = Zone::named(zone).unwrap();
+            let history = History::run(&scenario.backups, &protection.keep, &zone, protection.retention);
+            assert!(history.covers_the_retention(), "{} {} in {zone}", tier.name, scenario.name);
+            // A backup made by hand takes the place of its neighbour in the day, week or month.
+            let lives = history.every_backup_lives() || scenario.name == "manual";
+            assert!(lives, "{} {} in {zone}", tier.name, scenario.name);
+        }
     }
 }

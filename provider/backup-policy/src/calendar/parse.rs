@@ -29,9 +29,11 @@ pub(super) fn event(text: &str) -> Result<CalendarEvent> {
     };
     let unreadable =
         |rest: &str, expected| Error::Unreadable { event: text.to_owned(), rest: rest.to_owned(), expected };
-    let mut rest = keyword(body).unwrap_or(body);
+    let body = keyword(body).unwrap_or(body);
+    let mut rest = body;
     let mut found = CalendarEvent {
         text: text.to_owned(),
+        day_text: String::new(),
         weekdays: Set::range(0, 6),
         years: vec![Part { first: 0, last: YEAR_LIMIT - 1, step: 1 }],
         months: Set::range(1, 12),
@@ -58,6 +60,7 @@ pub(super) fn event(text: &str) -> Result<CalendarEvent> {
         has_day = true;
         rest = after.trim_start_matches(BLANK);
     }
+    found.day_text = body[..body.len() - rest.len()].trim_end_matches(BLANK).to_owned();
     if let Some((time, after)) = time(rest) {
         found.bare_minutes =
             time.hours.is_none() && time.minutes.iter().all(|minute| minute.first == minute.last);
