@@ -150,6 +150,7 @@ impl Profile {
     /// A fresh lab.
     pub fn lab_of(&self, release: Release) -> Lab {
         let mut lab = Lab { release, cluster_name: self.cluster_name.clone(), ..Lab::default() };
+        lab.started_at = lab.now();
         lab.access.key = random_hex(32);
         let secret = uuid::Uuid::new_v4();
         lab.access.operator_token = format!("root@pam!lab={secret}");
@@ -164,6 +165,12 @@ impl Profile {
             lab.nodes.insert(name.clone(), self.node(index));
         }
         for storage in &self.storages {
+            let option = |key: &str| storage.options.get(key).cloned();
+            lab.volume_groups.extend(option("vgname"));
+            if let (Some(group), Some(pool)) = (option("vgname"), option("thinpool")) {
+                lab.volume_groups.insert(format!("{group}/{pool}"));
+            }
+            lab.volume_groups.extend(option("pool").map(|pool| format!("zfs:{pool}")));
             lab.storage_order.push(storage.id.clone());
             let section = Storage { kind: storage.kind.clone(), options: storage.options.clone() };
             lab.storage_servers.extend(storage.options.get("server").cloned());
@@ -189,11 +196,13 @@ impl Profile {
             memory: 64 << 30,
             disk: 256 << 30,
             disk_used: 36 << 30,
-            timezone: "Etc/UTC".to_owned(),
-            dns: [("search", "lab.test"), ("dns1", "192.0.2.53")]
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .into(),
-            hosts: format!("127.0.0.1 localhost\n192.0.2.{} {}\n", 10 + id, self.nodes[index]),
+            timezone: "UTC".to_owned(),
+            dns: [("dns1".to_owned(), "127.0.0.1".to_owned())].into(),
+            hosts: format!(
+                "127.0.0.1 localhost\n192.0.2.{0} {1}.example.test {1}\n",
+                10 + id,
+                self.nodes[index]
+            ),
             ..Node::default()
         };
         for (position, bridge) in self.bridges.iter().enumerate() {

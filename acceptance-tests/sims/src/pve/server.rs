@@ -42,10 +42,7 @@ impl Server {
         Self {
             lab: Mutex::new(lab),
             changes: watch::Sender::new(0),
-            handlers: handlers::routes()
-                .iter()
-                .map(|route| ((route.verb, route.path), route.handler))
-                .collect(),
+            handlers: handlers::routes().map(|route| ((route.verb, route.path), route.handler)).collect(),
             router: Router::new(),
             wire_log,
             latency: Duration::ZERO,

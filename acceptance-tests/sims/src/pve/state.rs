@@ -1,7 +1,7 @@
 //! The lab's state: one tree, kept behind one lock and written to disk as JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
@@ -54,6 +54,13 @@ pub struct Lab {
     pub file_locks: BTreeMap<String, String>,
     /// SHA-256 of the served certificate, as node lists show it.
     pub fingerprint: String,
+    /// Volume groups (`pve`), thin pools (`pve/data`) and ZFS pools (`zfs:tank`) that nodes have.
+    pub volume_groups: BTreeSet<String>,
+    /// When the lab was made, in seconds since 1970.
+    pub started_at: i64,
+    /// Until when lists know nothing of a new guest but its id.
+    #[serde(skip)]
+    pub fresh_guests: BTreeMap<u32, Instant>,
     /// Shortest life of a task with work to do, in milliseconds.
     #[serde(skip)]
     pub task_time: u64,

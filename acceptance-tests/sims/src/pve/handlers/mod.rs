@@ -1,5 +1,21 @@
 //! Behaviour of the API, a noun a file: each registers its handlers by path template and verb.
 
+pub mod acl;
+pub mod cluster;
+pub mod domains;
+pub mod groups;
+pub mod ha;
+pub mod index;
+pub mod nodes;
+pub mod pools;
+pub mod resources;
+pub mod roles;
+pub mod storages;
+pub mod tasks;
+pub mod tfa;
+pub mod ticket;
+pub mod tokens;
+pub mod users;
 pub mod version;
 
 use super::answer::Answer;
@@ -52,15 +68,31 @@ pub const fn route(verb: &'static str, path: &'static str, handler: Handler) -> 
     Route { verb, path, handler }
 }
 
+/// Every noun's registrations.
+const NOUNS: &[&[Route]] = &[
+    acl::ROUTES,
+    cluster::ROUTES,
+    domains::ROUTES,
+    groups::ROUTES,
+    ha::ROUTES,
+    index::ROUTES,
+    nodes::ROUTES,
+    pools::ROUTES,
+    resources::ROUTES,
+    roles::ROUTES,
+    storages::ROUTES,
+    tasks::ROUTES,
+    tfa::ROUTES,
+    ticket::ROUTES,
+    tokens::ROUTES,
+    users::ROUTES,
+    version::ROUTES,
+];
+
 /// Every registration.
-pub fn routes() -> Vec<Route> {
-    let own = [version::ROUTES];
-    own.iter()
-        .chain(super::qemu::ROUTES)
-        .chain(super::content::ROUTES)
-        .flat_map(|routes| routes.iter())
-        .map(|route| Route { ..*route })
-        .collect()
+pub fn routes() -> impl Iterator<Item = &'static Route> {
+    let parts = super::qemu::ROUTES.iter().chain(super::content::ROUTES);
+    NOUNS.iter().chain(parts).copied().flatten()
 }
 
 #[cfg(test)]

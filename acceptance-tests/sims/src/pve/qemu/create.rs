@@ -58,6 +58,7 @@ fn create(lab: &mut Lab, request: &Request) -> Answer {
     let mut vm = Vm::on(&node);
     vm.set("lock", "create");
     lab.vms.insert(vmid, vm);
+    lab.mark_fresh(vmid);
     let creation = Creation {
         node: node.clone(),
         vmid,
