@@ -54,20 +54,19 @@ impl Scope {
 
     /// Fails when the operation is over.
     pub fn check(&self) -> Result<()> {
-        if self.cancelled.is_cancelled() {
-            Err(Error::Cancelled)
-        } else if self.remaining().is_zero() {
-            Err(Error::TimedOut)
-        } else {
-            Ok(())
-        }
+        if self.cancelled.is_cancelled() || self.remaining().is_zero() { Err(self.over()) } else { Ok(()) }
+    }
+
+    /// Why the operation is over. Who gave it the deadline may cancel it then, so time comes first.
+    pub(crate) fn over(&self) -> Error {
+        if self.remaining().is_zero() { Error::TimedOut } else { Error::Cancelled }
     }
 
     /// Runs a future until the operation is over.
     pub async fn run<T>(&self, future: impl Future<Output = T>) -> Result<T> {
         tokio::select! {
             biased;
-            () = self.cancelled.cancelled() => Err(Error::Cancelled),
+            () = self.cancelled.cancelled() => Err(self.over()),
             value = future => Ok(value),
             () = tokio::time::sleep_until(self.deadline) => Err(Error::TimedOut),
         }
@@ -76,5 +75,21 @@ impl Scope {
     /// Waits; fails early when the operation is over.
     pub async fn sleep(&self, time: Duration) -> Result<()> {
         self.run(tokio::time::sleep(time)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_cancellation_at_the_deadline_is_a_deadline() {
+        let scope = Scope::within(Duration::ZERO);
+        scope.cancelled().cancel();
+        assert!(matches!(scope.run(std::future::pending::<()>()).await, Err(Error::TimedOut)));
+        assert!(matches!(scope.check(), Err(Error::TimedOut)));
+        let early = Scope::within(Duration::from_secs(60));
+        early.cancelled().cancel();
+        assert!(matches!(early.run(std::future::pending::<()>()).await, Err(Error::Cancelled)));
     }
 }

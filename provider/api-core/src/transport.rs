@@ -30,6 +30,9 @@ pub struct Options {
     pub attempt: Duration,
     /// How many times a request may be tried.
     pub attempts: u32,
+    /// No further attempt begins after this time: a host that is off should be told soon, and a proxy that took half a
+    /// minute to lose a node will take as long again.
+    pub patience: Duration,
     /// Connections idle for longer are not used again. Proxmox's proxies close theirs after 5 s.
     pub idle: Duration,
     /// Statuses of a proxy that lost the real server, so that the outcome is not known.
@@ -47,6 +50,7 @@ impl Options {
             concurrency: 8,
             attempt: Duration::from_secs(60),
             attempts: 4,
+            patience: Duration::from_secs(10),
             idle: Duration::from_secs(4),
             lost: &[502, 504, 595, 596, 599],
             largest: 64 << 20,
@@ -159,10 +163,10 @@ impl Transport {
     pub async fn send(&self, scope: &Scope, request: &Request) -> Result<Response> {
         let pace = Pace { first: Duration::from_millis(100), longest: Duration::from_secs(2) };
         let mut wait = pace.first;
+        let started = tokio::time::Instant::now();
         let mut tries = 0;
         loop {
             tries += 1;
-            let last = tries >= self.options.attempts;
             let error = match self.attempt(scope, request).await {
                 Ok(response) => return Ok(response),
                 Err(Lost::Over(error)) => return Err(error),
@@ -181,6 +185,7 @@ impl Transport {
                     });
                 }
             };
+            let last = tries >= self.options.attempts || started.elapsed() >= self.options.patience;
             // The last real failure says more than "timed out", so it is kept when no time is left.
             if last || scope.remaining() <= wait {
                 return Err(error);
@@ -217,11 +222,11 @@ impl Transport {
             result = &mut exchange => result,
             () = scope.cancelled().cancelled() => {
                 if request.repeatable {
-                    return Err(Lost::Over(Error::Cancelled));
+                    return Err(Lost::Over(scope.over()));
                 }
                 match tokio::time::timeout(GRACE, &mut exchange).await {
                     Ok(result) => result,
-                    Err(_) => return Err(Lost::Underway(Box::new(Error::Cancelled))),
+                    Err(_) => return Err(Lost::Underway(Box::new(scope.over()))),
                 }
             }
         };

@@ -137,3 +137,15 @@ async fn the_deadline_and_the_cancellation_end_a_hanging_read() {
     assert!(matches!(got, Err(Error::Cancelled)), "{got:?}");
     assert!(started.elapsed() < Duration::from_secs(2));
 }
+
+#[tokio::test]
+async fn a_read_that_took_long_to_fail_is_not_tried_again() {
+    let (endpoint, count) = server(&["hang"]).await;
+    let mut options = Options::new(&endpoint, Trust::System);
+    options.attempt = Duration::from_millis(200);
+    options.patience = Duration::from_millis(300);
+    let transport = Transport::new(options).unwrap();
+    let got = transport.send(&scope(), &Request::new(Method::GET, "/x")).await;
+    assert!(matches!(got, Err(Error::NoAnswer { .. })), "{got:?}");
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}

@@ -1,8 +1,12 @@
 //! Waiting for tasks.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use api_core::{Pace, Scope};
+use tokio::time::Instant;
 
 use crate::{
     Call, Error, Params, Pve, Result, Upid, call::segment, classify, decode::Fields as _, decode::objects,
@@ -10,6 +14,9 @@ use crate::{
 
 /// How many log lines an error or a list of warnings may hold.
 const TAIL: usize = 20;
+
+/// How long nobody may answer while a task runs.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// A task that ended well.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +35,9 @@ impl Pve {
     /// Waits until a task ends. If the operation is cancelled, the task is stopped; if its time is
     /// up, the task is left alone and named in the error.
     pub async fn wait(&self, upid: &Upid) -> Result<Finished> {
-        let result = api_core::poll(&self.scope, Pace::default(), || self.exit_status(upid)).await;
+        let silent = Mutex::new(None);
+        let ask = || self.exit_status_or_silence(upid, &silent);
+        let result = api_core::poll(&self.scope, Pace::default(), ask).await;
         // Whatever the task did, the list of guests is old now.
         self.client.forget_guests();
         let exit = match result {
@@ -59,6 +68,24 @@ impl Pve {
         Err(Error::TaskFailed { upid: upid.clone(), problem: classify(&exit), message: exit, log_tail })
     }
 
+    /// The exit status. A proxy that restarts, or a network that is gone for a moment, does not end the task, so an
+    /// answer that is missing is waited for a while.
+    async fn exit_status_or_silence(
+        &self,
+        upid: &Upid,
+        silent: &Mutex<Option<Instant>>,
+    ) -> Result<Option<String>> {
+        let result = self.exit_status(upid).await;
+        let mut silent = silent.lock().unwrap_or_else(PoisonError::into_inner);
+        let Err(Error::NeverSent { source }) = &result else {
+            *silent = None;
+            return result;
+        };
+        let since = *silent.get_or_insert_with(Instant::now);
+        let trusted = !matches!(source, api_core::Error::Untrusted { .. });
+        if trusted && since.elapsed() < SILENCE { Ok(None) } else { result }
+    }
+
     /// The exit status, once the task has ended.
     pub async fn exit_status(&self, upid: &Upid) -> Result<Option<String>> {
         let data = self.object(&Call::get(path(upid, "/status"))).await?;
@@ -84,4 +111,18 @@ impl Pve {
 fn warning(line: &str) -> Option<String> {
     let text = line.strip_prefix("WARN: ").or_else(|| line.strip_prefix("WARNING: "))?;
     Some(text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever waits for a task runs in a task of its own.
+    #[test]
+    fn a_wait_can_move_between_threads() {
+        fn sent<'a>(pve: &'a Pve, upid: &'a Upid) -> impl Future<Output = Result<Finished>> + Send + 'a {
+            pve.wait(upid)
+        }
+        let _ = sent;
+    }
 }

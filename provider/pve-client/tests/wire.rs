@@ -290,3 +290,16 @@ async fn a_cancelled_operation_stops_its_task_with_exactly_this_request() {
          HTTP/1.1\nauthorization: PVEAPIToken=tf@pve!t1=abc\nhost: HOST\n\n"
     );
 }
+
+#[tokio::test]
+async fn a_proxy_that_restarts_while_a_task_runs_does_not_end_the_wait() {
+    // A read is tried four times, so five cuts are more than one question bears.
+    let (endpoint, wire) = serve(|number, _| match number {
+        0 => data(r#"{"status":"running"}"#),
+        1..=5 => String::new(),
+        _ => data(r#"{"status":"stopped","exitstatus":"OK"}"#),
+    })
+    .await;
+    token(&endpoint).wait(&UPID.parse().unwrap()).await.unwrap();
+    assert_eq!(wire.seen().len(), 7);
+}

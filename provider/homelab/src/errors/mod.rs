@@ -84,8 +84,6 @@ struct Attempt {
     what: String,
     endpoint: String,
     identity: String,
-    /// Whether the time of the operation is up.
-    late: bool,
 }
 
 impl Attempt {
@@ -95,7 +93,6 @@ impl Attempt {
             what,
             endpoint: client.map(|client| client.endpoint().to_owned()).unwrap_or_default(),
             identity: client.map(pve_client::Client::identity).unwrap_or_default(),
-            late: cx.operation().deadline() <= std::time::Instant::now(),
         }
     }
 
@@ -106,8 +103,6 @@ impl Attempt {
             PveError::NeverSent { source } => connection::never_sent(self, &source),
             PveError::MaybeApplied { source } => connection::maybe_applied(self, &source),
             PveError::TimedOut { upid } => connection::timed_out(self, upid.as_ref()),
-            // The framework cancels an operation whose time is up.
-            PveError::Cancelled if self.late => connection::timed_out(self, None),
             PveError::Cancelled => connection::cancelled(self),
             PveError::Config { reason } => connection::misconfigured(&reason),
             PveError::Unexpected { call, reason } => connection::unexpected(self, &call, &reason),

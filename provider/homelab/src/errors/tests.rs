@@ -9,7 +9,6 @@ fn attempt() -> Attempt {
         what: "create pool \"web\"".to_owned(),
         endpoint: "https://pve1.example:8006".to_owned(),
         identity: "tf@pve!ci".to_owned(),
-        late: false,
     }
 }
 
@@ -38,11 +37,4 @@ fn a_refused_parameter_is_blamed_on_its_attribute() {
     let said = said(PveError::Rejected { message: "Parameter verification failed.".to_owned(), fields });
     assert_eq!(said.path, Some("name".into()));
     assert!(said.detail.contains("`name` (`poolid` in Proxmox VE): “invalid format”"), "{said}");
-}
-
-#[test]
-fn a_cancelled_operation_whose_time_is_up_says_so() {
-    let late = Attempt { late: true, ..attempt() };
-    assert_eq!(late.failed(PveError::Cancelled, &|_| None).0[0].summary, "Time limit was reached");
-    assert_eq!(said(PveError::Cancelled).summary, "Operation was cancelled");
 }
