@@ -7,17 +7,19 @@ use tf_framework::prelude::*;
 
 use crate::errors::{self, Explain as _};
 use crate::memory::Memory;
+use crate::resources::pve::vm::Creations;
 
 /// The clients that the provider block made; shared by every operation of a run.
 #[derive(Debug)]
 pub struct Clients {
     pub(crate) pve: Connection,
     pub(crate) memory: Memory,
+    pub(crate) creations: Creations,
 }
 
 impl Clients {
     pub(crate) fn new(pve: Connection) -> Self {
-        Self { pve, memory: Memory::default() }
+        Self { pve, memory: Memory::default(), creations: Creations::default() }
     }
 }
 
@@ -71,6 +73,11 @@ impl Cx {
         if let Some(memory) = self.memory() {
             memory.forget_permissions().await;
         }
+    }
+
+    /// The machines that this run of the provider is making.
+    pub(crate) fn creations(&self) -> Option<&Creations> {
+        self.clients.as_ref().map(|clients| &clients.creations)
     }
 
     /// The client of Proxmox VE without a scope, if there is one.

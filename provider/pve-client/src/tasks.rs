@@ -8,8 +8,11 @@ use std::{
 use api_core::{Pace, Scope};
 use tokio::time::Instant;
 
+use serde_json::{Map, Value};
+
 use crate::{
-    Call, Error, Params, Pve, Result, Upid, call::segment, classify, decode::Fields as _, decode::objects,
+    Call, Error, NodeName, Params, Pve, Result, Upid, call::segment, classify, decode::Fields as _,
+    decode::objects,
 };
 
 /// How many log lines an error or a list of warnings may hold.
@@ -100,6 +103,15 @@ impl Pve {
         // Without a limit only the first 50 lines come.
         let call = Call::get(path(upid, "/log")).with(Params::new().set("limit", 0));
         Ok(objects(self.send(&call).await?).iter().filter_map(|line| line.text("t")).collect())
+    }
+
+    /// The tasks that run on a node.
+    pub async fn running_tasks(&self, node: &NodeName) -> Result<Vec<Upid>> {
+        let call = Call::get(format!("/nodes/{node}/tasks")).with(Params::new().set("source", "active"));
+        // Tasks that ended a moment ago are in the list too, with their end.
+        let running = |task: &Map<String, Value>| !task.contains_key("endtime");
+        let tasks = self.objects(&call).await?;
+        Ok(tasks.iter().filter(|task| running(task)).filter_map(|task| task.parsed("upid")).collect())
     }
 
     /// Asks a task to stop.

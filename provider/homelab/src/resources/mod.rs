@@ -1,6 +1,6 @@
 //! Managed resources, one folder per system.
 
-mod pve;
+pub(crate) mod pve;
 
 use tf_framework::Registry;
 

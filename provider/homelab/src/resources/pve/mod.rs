@@ -10,8 +10,7 @@ mod text;
 mod token;
 mod token_rotation;
 mod user;
-#[expect(dead_code, reason = "the verbs that use the model follow")]
-mod vm;
+pub(crate) mod vm;
 
 use tf_framework::Registry;
 
@@ -25,5 +24,6 @@ pub(crate) fn register(registry: &mut Registry<Cx>) {
         .resource::<pool::Pool>()
         .resource::<role::Role>()
         .resource::<token::Token>()
-        .resource::<user::User>();
+        .resource::<user::User>()
+        .resource::<vm::Vm>();
 }

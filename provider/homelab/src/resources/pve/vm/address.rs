@@ -5,18 +5,21 @@ use std::str::FromStr;
 
 use pve_client::{InvalidId, NodeName, VmId};
 
+/// What stands for an ID that a state does not have.
+const UNKNOWN: &str = "unknown";
+
 /// A machine, and the node that the user thinks it is on. The node is only a hint: machines move.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VmReference {
-    /// The number, which is unique in the cluster.
-    pub id: VmId,
+    /// The number, which is unique in the cluster. A state lacks it if the create ended before there was one.
+    pub id: Option<VmId>,
     /// Where to look first.
     pub node: Option<NodeName>,
 }
 
 impl From<VmId> for VmReference {
     fn from(id: VmId) -> Self {
-        Self { id, node: None }
+        Self { id: Some(id), node: None }
     }
 }
 
@@ -26,15 +29,19 @@ impl FromStr for VmReference {
     /// Reads `100` and `pve1/100`.
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         match text.split_once('/') {
-            Some((node, id)) => Ok(Self { id: id.parse()?, node: Some(node.parse()?) }),
-            None => Ok(Self { id: text.parse()?, node: None }),
+            Some((node, id)) => Ok(Self { id: Some(id.parse()?), node: Some(node.parse()?) }),
+            None if text == UNKNOWN => Ok(Self { id: None, node: None }),
+            None => Ok(Self { id: Some(text.parse()?), node: None }),
         }
     }
 }
 
 impl fmt::Display for VmReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.id, f)
+        match self.id {
+            Some(id) => fmt::Display::fmt(&id, f),
+            None => f.write_str(UNKNOWN),
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Disk {
 
     /// Volume that a new disk gets its content from, for example `local:import/debian-12.qcow2`. Only used when the
     /// disk is made.
-    #[schema(wire = "import-from", validate = matches("a volume, as storage:path", volume))]
+    #[schema(wire = "import-from", create_only, validate = matches("a volume, as storage:path", volume))]
     pub import_from: Option<String>,
 
     /// Whether blocks that the guest frees are given back to the storage. Proxmox VE's default is `false`.

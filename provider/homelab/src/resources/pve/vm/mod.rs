@@ -5,16 +5,101 @@ mod agent;
 mod cdrom;
 mod clone;
 mod cloud_init;
+mod completion;
 mod config;
 mod cpu;
+mod create;
+mod creations;
+mod delete;
 mod disk;
+mod fingerprint;
 mod firmware;
+mod foresight;
 mod ip_config;
 mod limits;
+mod lookups;
+mod machine;
 mod marker;
 mod memory;
 mod model;
 mod named;
 mod network;
+mod observe;
+mod ownership;
+mod plan;
+mod power;
+mod settle;
 mod slot;
+mod takeover;
+mod update;
+mod validate;
 mod writes;
+
+use pve_client::VmId;
+use tf_framework::prelude::*;
+
+pub(crate) use address::VmReference;
+pub(crate) use creations::Creations;
+pub(crate) use model::Vm;
+
+use crate::cx::Cx;
+
+impl Resource for Vm {
+    type Cx = Cx;
+    type Id = VmReference;
+
+    fn id(&self) -> VmReference {
+        let id = self.vm_id.known().and_then(|id| VmId::new(*id).ok());
+        VmReference { id, node: Some(self.node_name.clone()) }
+    }
+
+    fn identity_schema() -> IdentitySchema {
+        IdentitySchema {
+            version: 0,
+            attributes: vec![IdentityAttribute {
+                name: "vm_id".to_owned(),
+                ty: Type::Number,
+                required_for_import: true,
+                description: "ID of the machine.".to_owned(),
+            }],
+        }
+    }
+
+    fn identity(id: &VmReference) -> Value {
+        let id = id.id.map(|id| Value::from(i64::from(id.number())));
+        Value::object([("vm_id", id.unwrap_or(Value::Null))])
+    }
+
+    fn id_from_identity(identity: &Value) -> Result<VmReference> {
+        let number = identity.attribute("vm_id").as_number().map(ToString::to_string).unwrap_or_default();
+        let id: Result<VmId, _> = number.parse();
+        match id {
+            Ok(id) => Ok(id.into()),
+            Err(error) => Err(Error::new("Invalid import identity", format!("{error}.")).at("vm_id")),
+        }
+    }
+
+    fn validate(config: &Value, out: &mut Diagnostics) {
+        validate::validate(config, out);
+    }
+
+    async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
+        plan::plan(cx, plan).await
+    }
+
+    async fn create(cx: &Cx, want: &Self) -> Result<VmReference> {
+        create::create(cx, want).await
+    }
+
+    async fn read(cx: &Cx, id: &VmReference, prior: Option<&Self>) -> Result<Option<Self>> {
+        observe::read(cx, id, prior).await
+    }
+
+    async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Self>) -> Result<()> {
+        update::update(cx, id, change).await
+    }
+
+    async fn delete(cx: &Cx, id: &VmReference, prior: &Self) -> Result<()> {
+        delete::delete(cx, id, prior).await
+    }
+}

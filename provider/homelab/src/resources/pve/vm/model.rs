@@ -121,6 +121,7 @@ pub struct Vm {
     pub tpm_state: Option<TpmState>,
 
     /// Template or machine to clone. Only used when the machine is made.
+    #[schema(create_only)]
     pub clone: Option<CloneSource>,
 
     /// What cloud-init inside the guest sets up.
@@ -138,6 +139,63 @@ pub struct Vm {
 
     /// Wire names of the settings whose change waits for the next start.
     pub pending_changes: Computed<BTreeSet<String>>,
+}
+
+impl Vm {
+    /// A machine of which nothing is said but its node.
+    pub(super) fn nothing(node_name: NodeName) -> Self {
+        Self {
+            node_name,
+            vm_id: Defaulted::Null,
+            name: None,
+            description: None,
+            tags: None,
+            pool_name: None,
+            template: false.into(),
+            started: false.into(),
+            start_on_boot: None,
+            protection: None,
+            bios: None,
+            machine: None,
+            os_type: None,
+            scsi_hardware: None,
+            boot_order: Defaulted::Null,
+            cpu: None,
+            memory: None,
+            agent: None,
+            disks: None,
+            cdroms: None,
+            networks: None,
+            efi_disk: None,
+            tpm_state: None,
+            clone: None,
+            cloud_init: None,
+            reboot_when_needed: true.into(),
+            shutdown_timeout_seconds: SHUTDOWN_SECONDS.into(),
+            pending_changes: Computed::Null,
+        }
+    }
+
+    /// How many seconds the guest may take to shut down.
+    pub(super) fn shutdown_seconds(&self) -> u32 {
+        let seconds = self.shutdown_timeout_seconds.known().copied().unwrap_or(SHUTDOWN_SECONDS);
+        u32::try_from(seconds).unwrap_or(0)
+    }
+
+    /// Whether it is to be a template.
+    pub(super) fn is_template(&self) -> bool {
+        self.template.known().is_some_and(|template| *template)
+    }
+
+    /// Whether it is to run. A template never does.
+    pub(super) fn is_started(&self) -> bool {
+        !self.is_template() && self.started.known().is_none_or(|started| *started)
+    }
+
+    /// Whether it may be restarted for a change.
+    pub(super) fn may_reboot(&self) -> bool {
+        self.reboot_when_needed.known().is_none_or(|reboot| *reboot)
+    }
 }
 
 /// What a machine can be for (qemu-server 9.2.6, `QemuServer.pm`).

@@ -47,11 +47,6 @@ pub(super) fn is_firmware(key: &str) -> bool {
     matches!(key, "efidisk0" | "tpmstate0")
 }
 
-/// Whether a wire key is a disk that is attached to nothing.
-pub(super) fn is_unused(key: &str) -> bool {
-    is_one_of(&[("unused", 256)], key)
-}
-
 /// A rule for the keys of a map.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slots(&'static [(&'static str, u32)]);

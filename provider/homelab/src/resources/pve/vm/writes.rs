@@ -114,6 +114,14 @@ impl<'a> Writes<'a> {
         })
     }
 
+    /// Whether a slot gets a CD drive that had none.
+    pub(super) fn adds_cdrom(&self) -> bool {
+        let is_cdrom = |value: &str| value.split(',').any(|part| part == "media=cdrom");
+        self.set.iter().any(|(key, value)| {
+            slot::is_cdrom(key) && is_cdrom(value) && !self.current.value(key).is_some_and(is_cdrom)
+        })
+    }
+
     /// What to set and what to delete; or why not.
     pub(super) fn finish(self) -> Result<(Params, Vec<String>)> {
         if !self.problems.is_empty() {

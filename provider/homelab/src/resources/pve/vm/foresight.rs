@@ -1,0 +1,189 @@
+//! What a change will cost, told while it can still be avoided.
+
+use tf_framework::prelude::*;
+
+use super::model::Vm;
+
+/// Settings that a running machine takes only at its next start (qemu-server 9.2.6, `QemuServer.pm`: what is neither
+/// taken at once nor plugged in).
+const AT_START: [&str; 13] = [
+    "cpu.cores",
+    "cpu.sockets",
+    "cpu.type",
+    "memory.size_mib",
+    "bios",
+    "machine",
+    "os_type",
+    "scsi_hardware",
+    "boot_order",
+    "agent",
+    "efi_disk",
+    "tpm_state",
+    "cloud_init.slot",
+];
+
+/// Settings of a disk that a running machine takes only at its next start.
+const DISK_AT_START: [&str; 6] = ["discard", "ssd", "io_thread", "cache", "async_io", "read_only"];
+
+/// What a destroy will meet.
+pub(super) fn destroy(plan: &mut Plan<'_, Vm>) {
+    if plan.prior.as_ref().is_some_and(|prior| prior.protection == Some(true)) {
+        plan.error(
+            "protection",
+            "VM is protected",
+            "The machine is protected, so it cannot be deleted. Set `protection = false` and apply, then delete it.",
+        );
+    }
+}
+
+/// What a change of a machine will meet.
+pub(super) fn change(before: &Value, plan: &mut Plan<'_, Vm>) {
+    shrinking(before, plan);
+    removed_disks(before, plan);
+    new_firmware(before, plan);
+    restart(before, plan);
+}
+
+fn entries<'a>(vm: &'a Value, map: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    vm.attribute(map).as_entries().into_iter().flatten()
+}
+
+/// Where a machine is, for messages.
+fn machine(vm: &Value) -> String {
+    let id = vm.attribute("vm_id").as_number().map(ToString::to_string).unwrap_or_default();
+    format!("VM {id} on node {:?}", vm.attribute("node_name").as_str().unwrap_or_default())
+}
+
+fn shrinking(before: &Value, plan: &mut Plan<'_, Vm>) {
+    let after = plan.planned.clone();
+    for (slot, disk) in entries(&after, "disks") {
+        let path = Path::from("disks").key(slot);
+        let size = |disk: &Value| disk.attribute("size_gib").as_number().and_then(Number::to_i64);
+        if let (Some(has), Some(wants)) = (size(before.at(&path)), size(disk))
+            && wants < has
+        {
+            plan.error(
+                path.then("size_gib"),
+                "Disk cannot shrink",
+                format!(
+                    "The disk {slot:?} of {} has {has} GiB, and this configuration asks for {wants}. Proxmox VE cannot \
+                     shrink disks. Set `size_gib` to {has} or more.",
+                    machine(before)
+                ),
+            );
+        }
+    }
+}
+
+fn removed_disks(before: &Value, plan: &mut Plan<'_, Vm>) {
+    let after = plan.planned.clone();
+    if after.attribute("disks").is_unknown() {
+        return;
+    }
+    for (slot, disk) in entries(before, "disks") {
+        let path = Path::from("disks").key(slot);
+        if !after.at(&path).is_null() {
+            continue;
+        }
+        let volume = disk.attribute("volume_id").as_str().unwrap_or_default();
+        let (summary, fate) = if disk.attribute("on_remove").as_str() == Some("delete") {
+            (
+                "Disk is destroyed",
+                "Its volume is destroyed with everything on it, because `on_remove` was `delete`.",
+            )
+        } else {
+            (
+                "Disk is detached",
+                "Its volume stays as an unused disk of the machine, because `on_remove` was `detach`. It can be attached \
+                 again in Proxmox VE, and it goes with the machine.",
+            )
+        };
+        plan.warn(
+            "disks",
+            summary,
+            format!("The disk {slot:?} ({volume}) is taken out of {}. {fate}", machine(before)),
+        );
+    }
+}
+
+fn new_firmware(before: &Value, plan: &mut Plan<'_, Vm>) {
+    let after = plan.planned.clone();
+    for (name, identity, lost) in [
+        ("efi_disk", &["type", "pre_enrolled_keys"][..], "its boot entries and keys are not in the new one"),
+        ("tpm_state", &["version"][..], "the guest cannot reach what it sealed with the old one"),
+    ] {
+        let (old, new) = (before.attribute(name), after.attribute(name));
+        if !old.is_set() || !new.is_set() {
+            continue;
+        }
+        for setting in identity.iter().filter(|setting| old.attribute(setting) != new.attribute(setting)) {
+            plan.warn(
+                Path::from(name).then(*setting),
+                "Firmware state is made anew",
+                format!(
+                    "A change of `{setting}` gives {} a new `{name}`: {lost}. The old volume stays as an unused disk.",
+                    machine(before)
+                ),
+            );
+        }
+    }
+}
+
+/// What waits for the next start, if the machine runs.
+fn restart(before: &Value, plan: &mut Plan<'_, Vm>) {
+    let after = plan.planned.clone();
+    let runs = |vm: &Value| vm.attribute("started").as_bool() == Some(true);
+    if !runs(before) || !runs(&after) || after.attribute("template").as_bool() == Some(true) {
+        return;
+    }
+    let reboots = after.attribute("reboot_when_needed").as_bool() != Some(false);
+    let mut waiting: Vec<Path> = AT_START.iter().map(|name| Path::from(*name)).collect();
+    for (slot, _) in entries(&after, "disks") {
+        let disk = Path::from("disks").key(slot);
+        if before.at(&disk).is_set() {
+            waiting.extend(DISK_AT_START.iter().map(|name| disk.then(*name)));
+        }
+    }
+    for (map, hot) in [("disks", "scsi"), ("cdroms", "scsi")] {
+        let new =
+            entries(&after, map).filter(|(slot, _)| !slot.starts_with(hot) && !slot.starts_with("virtio"));
+        let path = |slot: &String| Path::from(map).key(slot);
+        waiting.extend(new.map(|(slot, _)| path(slot)).filter(|path| before.at(path).is_null()));
+    }
+    for path in waiting {
+        let (old, new) = (before.at(&path), after.at(&path));
+        if same_settings(old, new) {
+            continue;
+        }
+        let what = if reboots {
+            "The machine is restarted during the apply, because `reboot_when_needed` is `true`."
+        } else {
+            "The change waits until somebody restarts the machine, because `reboot_when_needed` is `false`."
+        };
+        plan.warn(
+            blame(&path, new),
+            "Restart is needed",
+            format!("{} runs, and takes a new `{path}` only when it starts. {what}", machine(before)),
+        );
+    }
+}
+
+/// Whether two values are the same, apart from what is known only after apply.
+fn same_settings(old: &Value, new: &Value) -> bool {
+    match (old, new) {
+        (_, Value::Unknown) => true,
+        (Value::Object(old), Value::Object(new)) => {
+            new.iter().all(|(name, new)| same_settings(old.get(name).unwrap_or(&Value::Null), new))
+        }
+        (old, new) => old == new,
+    }
+}
+
+/// A path that is in the configuration: a setting that is gone is blamed on what was around it.
+fn blame(path: &Path, new: &Value) -> Path {
+    let mut path = path.clone();
+    if new.is_null() && path.0.len() > 1 {
+        path.0.truncate(1);
+    }
+    path
+}

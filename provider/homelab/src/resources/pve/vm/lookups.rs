@@ -1,0 +1,240 @@
+//! What the cluster says about a plan: one list, which all plans of a run share, and two more calls in rare cases.
+
+use pve_client::{Cluster, Guest, GuestKind, NodeName, Pve, StorageName, VmAddress, VmId};
+use tf_framework::prelude::*;
+
+use super::fingerprint::fingerprint;
+use super::model::Vm;
+use super::plan::no_template;
+use super::{config, disk, ownership};
+use crate::cx::Cx;
+use crate::errors::{self, Explain as _};
+
+/// Checks a create, and a move to another node.
+pub(super) async fn check(cx: &Cx, before: Option<&Value>, plan: &mut Plan<'_, Vm>) -> Result<()> {
+    let moves =
+        before.is_some_and(|before| before.attribute("node_name") != plan.planned.attribute("node_name"));
+    if before.is_some() && !moves {
+        return Ok(());
+    }
+    // Without a connection there is nothing to look at, and a plan needs none.
+    let Ok(pve) = cx.pve() else { return Ok(()) };
+    let cluster = pve.cluster().await.explain::<Vm>(cx, "list what is in the cluster")?;
+    let node: Option<NodeName> =
+        plan.planned.attribute("node_name").as_str().and_then(|name| name.parse().ok());
+    let Some(node) = node else { return Ok(()) };
+    check_node(&cluster, &node, plan);
+    check_storages(&cluster, &node, plan);
+    if before.is_none() {
+        check_id(cx, &pve, &cluster, plan).await?;
+        check_name(cx, &cluster, plan);
+        check_source(cx, &pve, &cluster, &node, plan).await?;
+    }
+    Ok(())
+}
+
+fn check_node(cluster: &Cluster, node: &NodeName, plan: &mut Plan<'_, Vm>) {
+    match cluster.nodes.iter().find(|found| found.name == *node) {
+        Some(found) if found.online => {}
+        Some(_) => plan.error(
+            "node_name",
+            "Node is offline",
+            format!(
+                "The node {:?} is in the cluster, but not up. Start it, or choose another node.",
+                node.as_str()
+            ),
+        ),
+        None if cluster.nodes.is_empty() => {}
+        None => {
+            let names: Vec<String> =
+                cluster.nodes.iter().map(|found| format!("{:?}", found.name.as_str())).collect();
+            plan.error(
+                "node_name",
+                "Node does not exist",
+                format!("The cluster has no node {:?}. It has {}.", node.as_str(), names.join(", ")),
+            );
+        }
+    }
+}
+
+/// Storages that new volumes go to.
+fn check_storages(cluster: &Cluster, node: &NodeName, plan: &mut Plan<'_, Vm>) {
+    let known: BTreeSet<&str> = cluster
+        .storages
+        .iter()
+        .filter(|found| found.node == *node)
+        .map(|found| found.name.as_str())
+        .collect();
+    if known.is_empty() {
+        return;
+    }
+    let planned = plan.planned.clone();
+    let disks = planned.attribute("disks").as_entries().into_iter().flatten();
+    let mut paths: Vec<Path> =
+        disks.map(|(slot, _)| Path::from("disks").key(slot).then("storage_name")).collect();
+    paths.extend(
+        ["efi_disk", "tpm_state", "cloud_init", "clone"].map(|name| Path::from(name).then("storage_name")),
+    );
+    for path in paths {
+        let Some(name) = planned.at(&path).as_str() else { continue };
+        if !known.contains(name) {
+            let list: Vec<String> = known.iter().map(|name| format!("{name:?}")).collect();
+            plan.warn(
+                path,
+                "Storage does not exist",
+                format!(
+                    "The node {:?} has no storage {name:?} that this login may see, so the apply fails unless it is made \
+                     before. It has {}.",
+                    node.as_str(),
+                    list.join(", ")
+                ),
+            );
+        }
+    }
+}
+
+async fn check_id(cx: &Cx, pve: &Pve, cluster: &Cluster, plan: &mut Plan<'_, Vm>) -> Result<()> {
+    let id = plan.planned.attribute("vm_id").as_number().and_then(Number::to_i64);
+    let Some(id) = id.and_then(|id| VmId::try_from(id).ok()) else { return Ok(()) };
+    let Some(guest) = cluster.guest(id) else { return Ok(()) };
+    // When a machine is replaced, its ID is that of the one that goes first.
+    if ownership::vm_id(cx.operation()) == Some(id) {
+        return Ok(());
+    }
+    let at = VmAddress::new(guest.node.clone(), id);
+    let name = guest.name.as_ref().map(|name| format!(" ({name:?})")).unwrap_or_default();
+    let object = format!("VM {id}{name} on node {:?}", guest.node.as_str());
+    let marker = match guest.kind {
+        GuestKind::Container => None,
+        GuestKind::Vm => match pve.vm_config(&at).await {
+            Ok(found) => config::marker(&found),
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) => return Err(error).explain::<Vm>(cx, format_args!("read VM {id}")),
+        },
+    };
+    match (marker, plan.want()) {
+        (None, _) => {
+            let Error(messages) = errors::not_ours::<Vm>(object, &at).at("vm_id");
+            messages.into_iter().for_each(|message| plan.push(message));
+        }
+        (Some(marker), Some(want)) if marker.creating.as_deref() == Some(&*fingerprint(&want)) => {}
+        // A tainted machine that is replaced is not told apart from one that another configuration made.
+        (Some(_), _) => plan.warn(
+            "vm_id",
+            "VM ID is taken",
+            format!(
+                "There is already a {object}, made by this provider. Unless it is the one that this plan replaces, the \
+                 creation will fail. To manage it here, import it:\n\n  {}",
+                errors::import_command::<Vm>(&at)
+            ),
+        ),
+    }
+    Ok(())
+}
+
+fn check_name(cx: &Cx, cluster: &Cluster, plan: &mut Plan<'_, Vm>) {
+    let Some(name) = plan.planned.attribute("name").as_str().map(str::to_owned) else { return };
+    let ours = ownership::vm_id(cx.operation());
+    let same =
+        cluster.guests.iter().find(|guest| guest.name.as_deref() == Some(&name) && Some(guest.id) != ours);
+    let Some(guest) = same else { return };
+    let at = VmAddress::new(guest.node.clone(), guest.id);
+    plan.warn(
+        "name",
+        "Name is used already",
+        format!(
+            "There is already a guest named {name:?}: {} on node {:?}. If an apply of this configuration was interrupted \
+             while it made that guest, the next one finishes it. Otherwise there will be two of that name. To manage the \
+             present one here instead, import it:\n\n  {}",
+            guest.id,
+            guest.node.as_str(),
+            errors::import_command::<Vm>(&at)
+        ),
+    );
+}
+
+async fn check_source(
+    cx: &Cx,
+    pve: &Pve,
+    cluster: &Cluster,
+    node: &NodeName,
+    plan: &mut Plan<'_, Vm>,
+) -> Result<()> {
+    let id = plan.planned.at(&"clone.vm_id".into()).as_number().and_then(Number::to_i64);
+    let Some(id) = id.and_then(|id| VmId::try_from(id).ok()) else { return Ok(()) };
+    let at = match cluster.guest(id) {
+        Some(Guest { kind: GuestKind::Container, .. }) => {
+            plan.error(
+                "clone.vm_id",
+                "Not a VM",
+                format!("The guest {id} is a container, and only a VM can be cloned to a VM."),
+            );
+            return Ok(());
+        }
+        Some(guest) => {
+            if !guest.template && plan.planned.at(&"clone.full".into()).as_bool() == Some(false) {
+                plan.error(
+                    "clone.full",
+                    "Not a template",
+                    format!("Only the disks of a template can be used without copying them, and VM {id} is none. Remove `full`, or set it to `true`."),
+                );
+            }
+            VmAddress::new(guest.node.clone(), id)
+        }
+        // The list may be behind by a moment.
+        None => match pve.find_vm(id, None).await.explain::<Vm>(cx, format_args!("find VM {id}"))? {
+            Some((at, _)) => at,
+            None => {
+                plan.push(no_template(id));
+                return Ok(());
+            }
+        },
+    };
+    if at.node != *node {
+        check_other_node(cx, pve, cluster, &at, plan).await?;
+    }
+    Ok(())
+}
+
+/// A clone can begin its life on another node only if that node sees the disks.
+async fn check_other_node(
+    cx: &Cx,
+    pve: &Pve,
+    cluster: &Cluster,
+    source: &VmAddress,
+    plan: &mut Plan<'_, Vm>,
+) -> Result<()> {
+    let what = format!("read VM {} on node {:?}", source.id, source.node.as_str());
+    let found = match pve.vm_config(source).await {
+        Err(error) if error.is_not_found() => return Ok(()),
+        found => found.explain::<Vm>(cx, what)?,
+    };
+    let mut storages: BTreeMap<StorageName, String> = BTreeMap::new();
+    for slot in found.values.keys() {
+        if let Some(volume) = disk::in_slot(&found, slot).and_then(|drive| drive.volume()) {
+            storages.insert(volume.storage().clone(), format!("its disk {slot:?} is"));
+        }
+    }
+    let target = plan.planned.at(&"clone.storage_name".into()).as_str().and_then(|name| name.parse().ok());
+    if let Some(target) = target {
+        storages.insert(target, "the copies would be".to_owned());
+    }
+    for (storage, what) in storages {
+        if cluster.is_shared(&storage) == Some(false) {
+            plan.error(
+                "node_name",
+                "Clone cannot change the node",
+                format!(
+                    "VM {} is on node {:?}, and {what} on the storage {:?}, which other nodes do not see. Proxmox VE \
+                     clones to another node only on shared storage. Use a template on this node, put its disks on shared \
+                     storage, or make the clone on node {:?} and change `node_name` afterwards.",
+                    source.id,
+                    source.node.as_str(),
+                    storage.as_str(),
+                    source.node.as_str()
+                ),
+            );
+        }
+    }
+    Ok(())
+}

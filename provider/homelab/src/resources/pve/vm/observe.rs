@@ -1,0 +1,125 @@
+//! Finding a machine and reading it, with two calls when it is where it was.
+
+use pve_client::{Error as PveError, NodeName, Pve, VmAddress, VmConfig, VmId, VmStatus};
+use tf_framework::prelude::*;
+
+use super::model::{SHUTDOWN_SECONDS, Vm};
+use super::named::Named;
+use super::{VmReference, completion, config, ownership};
+use crate::cx::Cx;
+use crate::errors::Explain as _;
+
+/// A machine as it is now.
+#[derive(Debug)]
+pub(super) struct Observed {
+    /// Where it is.
+    pub at: VmAddress,
+    /// Its configuration, with what waits for a start.
+    pub config: VmConfig,
+    /// The wire names of what waits.
+    pub waiting: BTreeSet<String>,
+    /// What it does.
+    pub status: VmStatus,
+}
+
+async fn at(pve: &Pve, at: VmAddress) -> pve_client::Result<Observed> {
+    let (pending, status) = tokio::try_join!(pve.vm_pending(&at), pve.vm_status(&at))?;
+    let waiting = pending.waiting().map(str::to_owned).collect();
+    Ok(Observed { at, config: pending.merged(), waiting, status })
+}
+
+/// Whether another node could have the machine, after the one where it was failed to say.
+fn may_have_moved(error: &PveError) -> bool {
+    error.is_not_found() || matches!(error, PveError::NeverSent { .. } | PveError::Refused { .. })
+}
+
+/// Reads a machine: where it was last, else where the cluster says it is, else wherever it is found.
+pub(super) async fn machine(
+    pve: &Pve,
+    id: VmId,
+    hint: Option<&NodeName>,
+) -> pve_client::Result<Option<Observed>> {
+    let mut failed = None;
+    if let Some(node) = hint {
+        match at(pve, VmAddress::new(node.clone(), id)).await {
+            Ok(found) => return Ok(Some(found)),
+            Err(error) if may_have_moved(&error) => failed = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match (pve.locate(id).await?, failed) {
+        (Some(seen), _) if Some(&seen.node) != hint => match at(pve, seen).await {
+            Ok(found) => return Ok(Some(found)),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error),
+        },
+        // The node that has it cannot say more.
+        (_, Some(error)) if !error.is_not_found() => return Err(error),
+        _ => {}
+    }
+    // The list may be behind by a moment; only the nodes themselves know that a machine is gone.
+    pve.client().forget_guests();
+    match pve.find_vm(id, None).await? {
+        Some((found, _)) => match at(pve, found).await {
+            Err(error) if error.is_not_found() => Ok(None),
+            found => found.map(Some),
+        },
+        None => Ok(None),
+    }
+}
+
+/// The state of a machine; nothing when it is gone.
+pub(super) async fn read(cx: &Cx, id: &VmReference, prior: Option<&Vm>) -> Result<Option<Vm>> {
+    let pve = cx.pve()?;
+    let operation = cx.operation();
+    let Some(vm_id) = id.id.or_else(|| ownership::vm_id(operation)) else {
+        return Err(Error::new(
+            "VM has no ID",
+            "The state of this machine has no ID, because its creation ended before there was one. Remove it from the \
+             state with `tofu state rm` and apply again.",
+        ));
+    };
+    let hint = prior.map(|prior| &prior.node_name).or(id.node.as_ref());
+    let found = machine(&pve, vm_id, hint).await.explain::<Vm>(cx, format_args!("read VM {vm_id}"))?;
+    let Some(found) = found else { return Ok(None) };
+    if !ownership::is_ours(operation, &found.config) {
+        ownership::warn_replaced(cx, &found.at);
+        return Ok(None);
+    }
+    ownership::note(operation, &found.config, vm_id);
+    let pool_name = pool(&pve, cx, vm_id, prior).await?;
+    let vm = state(found.at.id, prior, &found, pool_name);
+    if operation.created_id().is_some() {
+        completion::complete(cx, &pve, found).await;
+    }
+    Ok(Some(vm))
+}
+
+/// The pool of a machine, if the state names one or there is no state.
+async fn pool(pve: &Pve, cx: &Cx, id: VmId, prior: Option<&Vm>) -> Result<Option<pve_client::PoolName>> {
+    let named = prior.map(|prior| prior.pool_name.as_ref());
+    match named {
+        Some(None) => Ok(None),
+        // A create is accepted only into the pool it names, and the list may be behind.
+        Some(Some(pool)) if cx.operation().created_id().is_some() => Ok(Some(pool.clone())),
+        _ => {
+            let cluster = pve.cluster().await.explain::<Vm>(cx, format_args!("read the pool of VM {id}"))?;
+            Ok(cluster.guest(id).and_then(|guest| guest.pool.clone()))
+        }
+    }
+}
+
+fn state(id: VmId, prior: Option<&Vm>, found: &Observed, pool_name: Option<pve_client::PoolName>) -> Vm {
+    let rest = Vm {
+        node_name: found.at.node.clone(),
+        vm_id: id.number().into(),
+        pool_name,
+        started: found.status.running.into(),
+        pending_changes: found.waiting.clone().into(),
+        reboot_when_needed: prior.map_or(true.into(), |prior| prior.reboot_when_needed.clone()),
+        shutdown_timeout_seconds: prior
+            .map_or(SHUTDOWN_SECONDS.into(), |prior| prior.shutdown_timeout_seconds.clone()),
+        ..Vm::nothing(found.at.node.clone())
+    };
+    config::read(Named::by(prior), &found.config, rest)
+}

@@ -1,0 +1,102 @@
+//! What a plan says beyond the schema: what becomes known only later, what cannot work, and what the change costs.
+
+use pve_client::VmId;
+use tf_framework::prelude::*;
+
+use super::model::Vm;
+use super::{foresight, lookups};
+use crate::cx::Cx;
+
+/// Devices whose coming and going changes the order of booting.
+const BOOT_DEVICES: [&str; 4] = ["disks", "cdroms", "networks", "cloud_init"];
+
+/// See [`super::Vm`].
+pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
+    if plan.is_destroy() {
+        foresight::destroy(plan);
+        return Ok(());
+    }
+    let config = plan.config;
+    if config.attribute("started").is_null() && plan.planned.attribute("template").as_bool() == Some(true) {
+        plan.set("started", false);
+    }
+    let before = plan.prior.as_ref().map(|prior| prior.encode());
+    if let Some(before) = &before {
+        leave_unknown(before, plan);
+        if plan.prior.as_ref().is_some_and(Vm::is_template)
+            && plan.planned.attribute("template").as_bool() == Some(false)
+        {
+            plan.require_replace("template");
+        }
+        foresight::change(before, plan);
+    }
+    lookups::check(cx, before.as_ref(), plan).await
+}
+
+/// The message for a machine to clone that is not there.
+pub(super) fn no_template(id: VmId) -> Diagnostic {
+    Diagnostic::error(
+        "Template does not exist",
+        format!(
+            "There is no VM {id} to clone on any node that is up and that this login may see. Check the ID, and that \
+             the login has the privilege VM.Audit for it."
+        ),
+    )
+    .at("clone.vm_id")
+}
+
+fn keys(map: &Value) -> Vec<&String> {
+    map.as_entries().into_iter().flatten().map(|(key, _)| key).collect()
+}
+
+/// Marks what an update makes known only afterwards.
+fn leave_unknown(before: &Value, plan: &mut Plan<'_, Vm>) {
+    let after = plan.planned.clone();
+    let devices_change = BOOT_DEVICES.iter().any(|map| match *map {
+        "cloud_init" => {
+            let slot = |vm: &Value| vm.attribute("cloud_init").attribute("slot").clone();
+            slot(before) != slot(&after)
+        }
+        map => keys(before.attribute(map)) != keys(after.attribute(map)),
+    });
+    if devices_change && plan.config.attribute("boot_order").is_null() {
+        plan.mark_unknown("boot_order");
+    }
+    // Templates rename their volumes, and so may a move to another node.
+    let renamed =
+        ["node_name", "template"].iter().any(|name| before.attribute(name) != after.attribute(name));
+    for (slot, disk) in after.attribute("disks").as_entries().into_iter().flatten() {
+        let path = Path::from("disks").key(slot);
+        volume(plan, &path, before.at(&path), disk, &["storage_name", "format"], renamed);
+    }
+    for (name, identity) in [
+        ("efi_disk", &["storage_name", "format", "type", "pre_enrolled_keys"][..]),
+        ("tpm_state", &["storage_name", "version"][..]),
+    ] {
+        let path = Path::from(name);
+        volume(plan, &path, before.attribute(name), after.attribute(name), identity, renamed);
+    }
+}
+
+/// A volume that is moved, converted or made anew has another ID, and maybe another format.
+fn volume(
+    plan: &mut Plan<'_, Vm>,
+    path: &Path,
+    before: &Value,
+    after: &Value,
+    identity: &[&str],
+    renamed: bool,
+) {
+    if !before.is_set() || !after.is_set() {
+        return;
+    }
+    let changed = |name: &&&str| before.attribute(name) != after.attribute(name);
+    let changes = identity.iter().any(|name| changed(&name));
+    if changes || renamed {
+        plan.mark_unknown(path.then("volume_id"));
+    }
+    let has_format = !after.attribute("format").is_null();
+    if changes && has_format && plan.config.at(path).attribute("format").is_null() {
+        plan.mark_unknown(path.then("format"));
+    }
+}

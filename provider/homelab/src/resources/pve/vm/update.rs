@@ -1,0 +1,234 @@
+//! Changing a machine: as much as possible while it runs, and never one that is not ours.
+
+use pve_client::{NodeName, Params, VmAddress, VmConfig};
+use tf_framework::prelude::*;
+
+use super::disk::{self, Disk};
+use super::machine::Machine;
+use super::marker::{self, Marker};
+use super::model::Vm;
+use super::named::Pair;
+use super::{VmReference, firmware, ownership, settle};
+use crate::cx::Cx;
+use crate::errors::Explain as _;
+
+/// See [`super::Vm`].
+pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) -> Result<()> {
+    let Change { prior, want } = change;
+    let (mut machine, mut current) = find(cx, id, prior, want).await?;
+    let marker = mark(cx, &machine, &current)?;
+    let status = machine.explain(machine.pve.vm_status(&machine.at).await, "read")?;
+    let vm = Pair { prior: Some(prior), want: Some(want) };
+
+    let removed = removed_disks(vm, &current);
+    if current.value("protection") == Some("1")
+        && want.protection != Some(true)
+        && prior.protection.is_some()
+        && !removed.is_empty()
+    {
+        // Proxmox VE refuses to take disks from a protected machine, also in the call that ends the protection.
+        current = unprotect(&machine, &current).await?;
+    }
+    if machine.at.node != want.node_name {
+        machine.migrate(&want.node_name, status.running).await?;
+        current = machine.config().await?;
+    }
+    let doomed: Vec<String> =
+        removed.iter().filter(|(_, disk)| disk.deletes()).map(|(slot, _)| (*slot).to_owned()).collect();
+    if !doomed.is_empty() {
+        let gone = machine.pve.patiently(|| machine.pve.unlink_disks(&machine.at, &doomed, true)).await;
+        machine.explain(gone, "delete disks of")?;
+        current = machine.config().await?;
+    }
+    let written = machine.converge(vm, &marker, current.clone()).await?;
+    if written.volumes {
+        current = machine.config().await?;
+    }
+    let mut running = status.running;
+    if moves_tpm(want, &current) && running {
+        machine.stop(want.shutdown_seconds()).await?;
+        running = false;
+    }
+    machine.settle_volumes(want, &current).await?;
+    if written.cloud_init && running && want.cloud_init.is_some() {
+        let regenerated = machine.pve.patiently(|| machine.pve.regenerate_cloud_init(&machine.at)).await;
+        machine.explain(regenerated, "write the cloud-init drive of")?;
+    }
+    change_pool(&machine, prior, want).await?;
+    machine.settle_power(prior, want, running).await
+}
+
+/// The machine of the state, wherever it is now.
+async fn find<'a>(cx: &'a Cx, id: &VmReference, prior: &Vm, want: &'a Vm) -> Result<(Machine<'a>, VmConfig)> {
+    let pve = cx.pve()?;
+    let what = format!("read VM {id}");
+    let found = match id.id {
+        Some(id) => pve.find_vm(id, Some(&prior.node_name)).await.explain::<Vm>(cx, what)?,
+        None => None,
+    };
+    let Some((at, config)) = found else {
+        return Err(Error::new(
+            "VM is gone",
+            format!(
+                "The machine {id} was there when the plan was made, and is on no node now: somebody deleted it. Plan \
+                 again to make a new one."
+            ),
+        ));
+    };
+    let machine = Machine { cx, pve, at, want: Some(want) };
+    ownership::demand(&machine, &config)?;
+    Ok((machine, config))
+}
+
+/// The mark of the machine; one that was imported gets its first.
+fn mark(cx: &Cx, machine: &Machine<'_>, current: &VmConfig) -> Result<Marker> {
+    ownership::note(cx.operation(), current, machine.at.id);
+    let nonce = match ownership::nonce(cx.operation()) {
+        Some(nonce) => nonce,
+        None => marker::nonce().map_err(|error| {
+            Error::new("No random numbers", format!("The operating system gives no random numbers: {error}."))
+        })?,
+    };
+    let marker = Marker::complete(&nonce);
+    ownership::mark(cx.operation(), &marker);
+    Ok(marker)
+}
+
+/// The disks that the configuration does not name any more and the machine still has. A volume that somebody put in
+/// the place of ours is only detached.
+fn removed_disks<'a>(vm: Pair<'a, Vm>, current: &VmConfig) -> Vec<(&'a str, &'a Disk)> {
+    let gone = |(slot, disk): (&'a str, Pair<'a, Disk>)| match (disk.prior, disk.want) {
+        (Some(prior), None) => disk::in_slot(current, slot).map(|_| (slot, prior)),
+        _ => None,
+    };
+    vm.of(|vm| &vm.disks).slots().into_iter().filter_map(gone).collect()
+}
+
+async fn unprotect(machine: &Machine<'_>, current: &VmConfig) -> Result<VmConfig> {
+    let set = Params::new().bool("protection", false);
+    let digest = current.digest.as_deref();
+    let done =
+        machine.pve.patiently(|| machine.pve.set_vm_config(&machine.at, set.clone(), &[], digest)).await;
+    machine.explain(done, "unprotect")?;
+    machine.config().await
+}
+
+/// Whether the state of the TPM goes to another storage, which a running machine does not allow.
+fn moves_tpm(want: &Vm, current: &VmConfig) -> bool {
+    let wanted = want.tpm_state.as_ref().and_then(|tpm| tpm.storage_name.known());
+    let present = settle::drive(current, firmware::TPM).and_then(|drive| drive.volume());
+    matches!((wanted, present), (Some(wanted), Some(present)) if wanted != present.storage())
+}
+
+async fn change_pool(machine: &Machine<'_>, prior: &Vm, want: &Vm) -> Result<()> {
+    match (&prior.pool_name, &want.pool_name) {
+        (before, after) if before == after => Ok(()),
+        (_, Some(pool)) => machine.join_pool(pool).await,
+        (Some(pool), None) => machine.leave_pool(pool).await,
+        (None, None) => Ok(()),
+    }
+}
+
+impl Machine<'_> {
+    /// Moves the machine to another node; one that runs keeps running.
+    async fn migrate(&mut self, target: &NodeName, running: bool) -> Result<()> {
+        // Disks on storages of the node travel with it; for a machine that is off that goes without saying.
+        let more = Params::new().flag("with-local-disks", running);
+        let verb = format!("migrate to node {:?}", target.as_str());
+        let moved = self.task(&verb, || self.pve.migrate_vm(&self.at, target, running, more.clone())).await;
+        let there = VmAddress::new(target.clone(), self.at.id);
+        match moved {
+            Ok(done) if !done.upid.kind().starts_with("ha") => {}
+            // High availability moves it later; after a lost answer only the nodes know.
+            Ok(_) | Err(pve_client::Error::MaybeApplied { .. }) => {
+                let arrived = api_core::poll(self.pve.scope(), api_core::Pace::default(), || async {
+                    match self.pve.vm_config(&there).await {
+                        Ok(_) => Ok(Some(())),
+                        Err(error) if error.is_not_found() => Ok(None),
+                        Err(error) => Err(error),
+                    }
+                });
+                let arrived = arrived.await;
+                self.explain(arrived, &verb)?;
+            }
+            Err(error) => return self.explain(Err(error), &verb),
+        }
+        self.at = there;
+        Ok(())
+    }
+
+    /// Turns the machine into a template.
+    pub(super) async fn become_template(&self) -> Result<()> {
+        let made = self.task("make a template of", || self.pve.make_template(&self.at)).await;
+        if super::machine::is_lost(&made) && self.config().await?.value("template") == Some("1") {
+            return Ok(());
+        }
+        self.explain(made, "make a template of").map(drop)
+    }
+
+    /// Brings the machine to run or not, and restarts it if something waits for that.
+    async fn settle_power(&self, prior: &Vm, want: &Vm, running: bool) -> Result<()> {
+        if want.is_template() {
+            if prior.is_template() {
+                return Ok(());
+            }
+            if running {
+                self.stop(want.shutdown_seconds()).await?;
+            }
+            return self.become_template().await;
+        }
+        match (running, want.is_started()) {
+            (true, false) => return self.stop(want.shutdown_seconds()).await,
+            (false, true) => return self.start().await,
+            (false, false) => return Ok(()),
+            (true, true) => {}
+        }
+        let pending = self.explain(self.pve.vm_pending(&self.at).await, "read")?;
+        let waiting: Vec<&str> = pending.waiting().collect();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        if want.may_reboot() {
+            return self.restart(want.shutdown_seconds()).await;
+        }
+        self.cx.operation().warn(
+            Diagnostic::warning(
+                "Change waits for a restart",
+                format!(
+                    "The machine {} on node {:?} runs with its old settings until it is restarted: {} wait. It was not \
+                     restarted, because `reboot_when_needed` is `false`.",
+                    self.at.id,
+                    self.at.node.as_str(),
+                    waiting.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "),
+                ),
+            )
+            .at("pending_changes"),
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_disks_that_are_still_there_are_removed() {
+        let values = [("scsi0", "a1:vm-100-disk-0,size=1G"), ("ide2", "none,media=cdrom")];
+        let values = values.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let current = VmConfig { values, digest: None };
+        let found = super::super::config::read(
+            super::super::named::Named::Everything,
+            &current,
+            Vm::nothing("pve1".parse().unwrap()),
+        );
+        let mut before = found.clone();
+        let disks = before.disks.as_mut().unwrap();
+        let one = disks["scsi0"].clone();
+        disks.insert("scsi5".to_owned(), one);
+        let after = Vm::nothing("pve1".parse().unwrap());
+        let pair = Pair { prior: Some(&before), want: Some(&after) };
+        let removed: Vec<&str> = removed_disks(pair, &current).into_iter().map(|(slot, _)| slot).collect();
+        assert_eq!(removed, ["scsi0"]);
+    }
+}
