@@ -16,7 +16,6 @@ fn quoted(text: &str) -> String {
 }
 
 #[test]
-#[ignore = "issue 2: the lab does not play this yet"]
 fn a_wrong_token_or_password_is_told_and_never_shown() {
     with_each_cli(|cli| {
         let lab = Lab::start();
@@ -41,7 +40,6 @@ fn a_wrong_token_or_password_is_told_and_never_shown() {
 }
 
 #[test]
-#[ignore = "issue 2: the lab does not play this yet"]
 fn a_login_with_a_password_works() {
     with_each_cli(|cli| {
         let lab = Lab::start();
@@ -102,7 +100,6 @@ fn no_check_at_all_works_with_a_warning() {
 }
 
 #[test]
-#[ignore = "issue 2: the lab does not play this yet"]
 fn a_lab_that_is_down_is_told_in_words() {
     with_each_cli(|cli| {
         let lab = Lab::start();
@@ -150,7 +147,6 @@ fn the_environment_configures_it_all_and_the_systems_authorities_are_trusted() {
 }
 
 #[test]
-#[ignore = "issue 2: the lab does not play this yet"]
 fn a_block_that_is_known_only_after_apply_is_named_when_it_is_needed() {
     with_each_cli(|cli| {
         let lab = Lab::start();

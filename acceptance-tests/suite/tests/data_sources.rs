@@ -31,7 +31,6 @@ fn outputs(workspace: &Workspace) -> Value {
 }
 
 #[test]
-#[ignore = "issue 2: the lab does not play this yet"]
 fn version_and_nodes_are_told() {
     with_each_cli(|cli| {
         let lab = Lab::start();
@@ -57,7 +56,6 @@ fn version_and_nodes_are_told() {
 }
 
 #[test]
-#[ignore = "issue 2: the lab does not play this yet"]
 fn machines_are_found_by_number_name_and_filter_with_one_listing() {
     with_each_cli(|cli| {
         let lab = Lab::start();
@@ -115,7 +113,6 @@ fn machines_are_found_by_number_name_and_filter_with_one_listing() {
 }
 
 #[test]
-#[ignore = "issue 2: the lab does not play this yet"]
 fn a_machine_that_is_not_there_or_not_the_only_one_is_an_error_that_says_so() {
     with_each_cli(|cli| {
         let lab = Lab::start();
@@ -169,7 +166,6 @@ fn a_volume_id_is_taken_apart() {
 }
 
 #[test]
-#[ignore = "issue 2: the lab does not play this yet"]
 fn a_ticket_works_and_is_stored_nowhere() {
     with_each_cli(|cli| {
         if !cli::at_least(cli, (1, 10), (1, 11)) {

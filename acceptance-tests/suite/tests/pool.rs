@@ -8,7 +8,6 @@ fn pool(comment: &str) -> String {
 }
 
 #[test]
-#[ignore = "issue 2: the lab does not play this yet"]
 fn a_pool_lives_and_leaves_nothing() {
     with_each_cli(|cli| {
         let lab = Lab::start();
@@ -30,7 +29,6 @@ fn a_pool_lives_and_leaves_nothing() {
 }
 
 #[test]
-#[ignore = "issue 2: the lab does not play this yet"]
 fn pools_nest_and_another_name_is_another_pool() {
     with_each_cli(|cli| {
         let lab = Lab::start();
@@ -58,7 +56,6 @@ fn pools_nest_and_another_name_is_another_pool() {
 }
 
 #[test]
-#[ignore = "issue 2: the lab does not play this yet"]
 fn a_pool_of_someone_else_is_not_adopted() {
     with_each_cli(|cli| {
         let lab = Lab::start();
@@ -78,7 +75,6 @@ fn a_pool_of_someone_else_is_not_adopted() {
 }
 
 #[test]
-#[ignore = "issue 2: the lab does not play this yet"]
 fn a_pool_changed_or_deleted_behind_our_back_is_mended() {
     with_each_cli(|cli| {
         let lab = Lab::start();
@@ -97,7 +93,6 @@ fn a_pool_changed_or_deleted_behind_our_back_is_mended() {
 }
 
 #[test]
-#[ignore = "issue 2: the lab does not play this yet"]
 fn a_pool_with_members_is_not_destroyed_and_the_message_names_them() {
     with_each_cli(|cli| {
         let lab = Lab::start();
