@@ -128,7 +128,8 @@ impl Apply<'_> {
         let (state, diagnostics) = match updated {
             Ok(done) => done,
             Err(Error(diagnostics)) => {
-                let mut hint = self.expected();
+                let mut hint = self.r.planned_state.clone();
+                fill_unknown(&self.worker.schema.attributes, &mut hint, prior);
                 add_former(&self.worker.schema.attributes, &mut hint, prior);
                 let look = self.worker.last_look(&id, &hint, &self.operation.private_bytes()).await;
                 (look.ok().flatten().unwrap_or_else(|| prior.clone()), diagnostics)
@@ -176,7 +177,8 @@ impl Apply<'_> {
     /// Reads what a create or an update has made and compares it with the plan.
     async fn read_back(&self, verb: Verb, id: &str) -> Result<(Value, Vec<Diagnostic>)> {
         let planned = &self.r.planned_state;
-        let found = self.worker.read(self.operation, verb, id, Some(planned), &self.expected()).await?;
+        let found =
+            self.worker.read(self.operation, verb, id, Some(planned), [planned, &self.r.prior_state]).await?;
         let mut actual = found.ok_or_else(|| gone(self.worker.type_name, id))?;
         let attributes = &self.worker.schema.attributes;
         let mut out = Diagnostics::new();
@@ -184,13 +186,6 @@ impl Apply<'_> {
             out.push(explain(&difference, self.worker.type_name));
         }
         Ok((actual, out.into_vec()))
-    }
-
-    /// The plan, and what the state before says where the plan says nothing.
-    fn expected(&self) -> Value {
-        let mut expected = self.r.planned_state.clone();
-        fill_unknown(&self.worker.schema.attributes, &mut expected, &self.r.prior_state);
-        expected
     }
 }
 

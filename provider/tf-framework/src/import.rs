@@ -69,7 +69,7 @@ async fn import(worker: &Worker<'_>, operation: &Operation, r: &ImportRequest) -
         Some(identity) if r.id.is_empty() => worker.resource.id_from_identity(identity)?,
         _ => worker.resource.parse_id(&r.id)?,
     };
-    let found = worker.read(operation, Verb::Read, &id, None, &Value::Null).await?;
+    let found = worker.read(operation, Verb::Read, &id, None, [&Value::Null; 2]).await?;
     let state = found.ok_or_else(|| {
         let what = format!(
             "There is no {} with the ID {id:?}. Check the ID, and that the provider may see the object.",
@@ -117,7 +117,7 @@ fn moved(inner: &Inner, r: &MoveRequest) -> Result<(Value, Option<Value>)> {
                 ),
             )
         })??;
-    let state = settle::state(worker.schema, state, &Value::Null);
+    let state = settle::state(worker.schema, state, &Value::Null, &Value::Null);
     let mut out = Diagnostics::new();
     conform::types(worker.schema, &state, &mut out);
     if out.has_errors() {

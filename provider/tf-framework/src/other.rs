@@ -25,7 +25,7 @@ fn operation(inner: &Inner) -> Operation {
 
 /// What goes back: complete, known, and in the user's spelling.
 fn result(schema: &Schema, found: Value, config: &Value) -> Result<Value> {
-    let mut state = settle::state(schema, found, config);
+    let mut state = settle::state(schema, found, config, &Value::Null);
     settle::without_write_only(&schema.attributes, &mut state);
     let mut out = Diagnostics::new();
     conform::types(schema, &state, &mut out);

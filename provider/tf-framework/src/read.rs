@@ -36,20 +36,20 @@ impl<'a> Worker<'a> {
     }
 
     /// Reads the object as part of an operation; what it returns is a state that may go back. `prior` is what the
-    /// resource may know of the object, `before` what the state keeps of it.
+    /// resource may know of the object; for the others see [`settle::state`].
     pub async fn read(
         &self,
         operation: &Operation,
         verb: Verb,
         id: &str,
         prior: Option<&Value>,
-        before: &Value,
+        [before, older]: [&Value; 2],
     ) -> Result<Option<Value>> {
         let cx = self.inner.context(operation);
         let work = self.resource.read(cx, id.to_owned(), prior.cloned());
         let found = bounded(operation, verb, self.type_name, work).await?;
         let Some(found) = found else { return Ok(None) };
-        let state = settle::state(self.schema, found, before);
+        let state = settle::state(self.schema, found, before, older);
         let mut out = Diagnostics::new();
         conform::types(self.schema, &state, &mut out);
         if out.has_errors() { Err(out.into()) } else { Ok(Some(state)) }
@@ -57,7 +57,7 @@ impl<'a> Worker<'a> {
 
     /// What a failed verb left behind, if that can be said: the object, or that there is none.
     pub async fn last_look(&self, id: &str, prior: &Value, private: &[u8]) -> Result<Option<Value>> {
-        self.read(&last_look(private), Verb::Read, id, Some(prior), prior).await
+        self.read(&last_look(private), Verb::Read, id, Some(prior), [prior, &Value::Null]).await
     }
 
     /// The identity of an object, if its type has one and it can be said.
@@ -116,7 +116,10 @@ async fn refresh(
             None => return Err(unreadable),
         },
     };
-    Ok(worker.read(operation, Verb::Read, &id, prior, &r.state).await?.map(|state| (id, state)))
+    Ok(worker
+        .read(operation, Verb::Read, &id, prior, [&r.state, &Value::Null])
+        .await?
+        .map(|state| (id, state)))
 }
 
 pub(crate) fn upgrade(

@@ -7,13 +7,14 @@ use crate::schema::{Attribute, Schema, Shape};
 use crate::timeouts;
 use crate::value::Value;
 
-/// A state from what `read` returned and the state or plan before it.
-pub(crate) fn state(schema: &Schema, read: Value, before: &Value) -> Value {
+/// A state from what `read` returned. `before` is the plan that led to it, or else the state before it; `older` is the
+/// state before the plan, which counts where the plan says nothing.
+pub(crate) fn state(schema: &Schema, read: Value, before: &Value, older: &Value) -> Value {
     let mut state = normalized(read);
     if schema.attribute(timeouts::NAME).is_some() {
         state.set(&timeouts::NAME.into(), before.attribute(timeouts::NAME).clone());
     }
-    object(&schema.attributes, &mut state, before);
+    object(&schema.attributes, &mut state, [before, older]);
     state
 }
 
@@ -35,32 +36,33 @@ fn normalized(value: Value) -> Value {
     }
 }
 
-fn object(attributes: &[Attribute], state: &mut Value, before: &Value) {
+fn object(attributes: &[Attribute], state: &mut Value, formers: [&Value; 2]) {
     let Value::Object(entries) = state else { return };
     for attribute in attributes {
         let value = entries.entry(attribute.name.clone()).or_insert(Value::Null);
-        settle(attribute, value, before.attribute(&attribute.name));
+        settle(attribute, value, formers.map(|former| former.attribute(&attribute.name)));
     }
 }
 
-fn settle(attribute: &Attribute, value: &mut Value, before: &Value) {
+fn settle(attribute: &Attribute, value: &mut Value, [before, older]: [&Value; 2]) {
     if attribute.write_only {
         *value = Value::Null;
         return;
     }
+    let former = if before.is_unknown() { older } else { before };
     // Unknown is what a `read` leaves when the service does not say, for example a password shown only once.
     if value.is_unknown() || (value.is_null() && attribute.create_only) {
-        *value = before.clone();
+        *value = former.clone();
     }
     match &attribute.shape {
         Shape::Nested { nesting, attributes } => {
-            visit(*nesting, attributes, value, [before], Unknowns::Open, |item, [before]| {
-                object(attributes, item, before)
+            visit(*nesting, attributes, value, [before, older], Unknowns::Open, |item, formers| {
+                object(attributes, item, formers);
             });
         }
         Shape::Plain(_) => {
             if let Some(canonical) = attribute.canonical {
-                keep_spelling(canonical, value, before);
+                keep_spelling(canonical, value, former);
             }
         }
     }
