@@ -14,7 +14,9 @@ pub fn expand(input: &DeriveInput, whole: bool) -> TokenStream {
     let name = &input.ident;
     match mistakes.into_error() {
         Some(error) => {
-            let (errors, stub) = (error.into_compile_error(), stub(name, whole));
+            let errors = error.into_compile_error();
+            // Nothing can be implemented for a generic struct without naming its parameters.
+            let stub = input.generics.params.is_empty().then(|| stub(name, whole));
             quote!(#errors #stub)
         }
         None => {
@@ -29,11 +31,11 @@ fn object(name: &Ident, model: &Model) -> TokenStream {
     let attributes = model.fields.iter().map(attribute);
     let decode = model.fields.iter().map(|field| {
         let (ident, codec, text) = (&field.ident, codec(field), attribute_name(field));
-        quote!(#ident: <#codec as ::tf_framework::codec::Field>::decode(value.attribute(#text), &path.then(#text))?)
+        quote!(#ident: #codec::decode(value.attribute(#text), &path.then(#text))?)
     });
     let encode = model.fields.iter().map(|field| {
         let (ident, codec, text) = (&field.ident, codec(field), attribute_name(field));
-        quote!((#text, <#codec as ::tf_framework::codec::Field>::encode(&self.#ident)))
+        quote!((#text, #codec::encode(&self.#ident)))
     });
     quote! {
         impl ::tf_framework::ObjectModel for #name {
@@ -79,7 +81,7 @@ fn attribute(field: &Field) -> TokenStream {
     if let Some(default) = &field.default {
         // A default is written as the field's inner type would be, also `"text"` for a string.
         flags.push(quote!(attribute.default = ::std::option::Option::Some(
-            <#codec as ::tf_framework::codec::Field>::encode(&::tf_framework::Defaulted::from(#default))
+            #codec::encode(&::tf_framework::Defaulted::from(#default))
         );));
     }
     for rule in &field.validate {
@@ -87,7 +89,7 @@ fn attribute(field: &Field) -> TokenStream {
     }
     let mutable = (!flags.is_empty()).then(|| quote!(mut));
     quote!({
-        let #mutable attribute = <#codec as ::tf_framework::codec::Field>::attribute(#name, #description);
+        let #mutable attribute = #codec::attribute(#name, #description);
         #(#flags)*
         attribute
     })
@@ -99,15 +101,18 @@ fn attribute_name(field: &Field) -> String {
     name.strip_prefix("r#").map(str::to_owned).unwrap_or(name)
 }
 
+/// The codec of a field as a path to call its functions by; an unsupported type is reported where it is written.
 fn codec(field: &Field) -> TokenStream {
     let inner = element(&field.inner, field.parse);
     let kind = match field.kind {
-        Kind::Required => quote!(Required),
-        Kind::Optional => quote!(Optional),
-        Kind::ReadOnly => quote!(ReadOnly),
-        Kind::FilledIn => quote!(FilledIn),
+        Kind::Required => format_ident!("Required"),
+        Kind::Optional => format_ident!("Optional"),
+        Kind::ReadOnly => format_ident!("ReadOnly"),
+        Kind::FilledIn => format_ident!("FilledIn"),
     };
-    quote!(::tf_framework::codec::#kind<#inner>)
+    quote_spanned! {field.inner.span()=>
+        <::tf_framework::codec::#kind<#inner> as ::tf_framework::codec::Field>
+    }
 }
 
 fn element(ty: &Type, parse: bool) -> TokenStream {

@@ -1,0 +1,9 @@
+use tf_framework::prelude::*;
+
+/// A kind.
+#[derive(Object)]
+enum Kind {
+    Qemu,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use tf_framework::prelude::*;
+
+/// A pool.
+#[derive(Schema)]
+#[schema(name = "pve_pool")]
+struct Pool(String);
+
+fn main() {}
