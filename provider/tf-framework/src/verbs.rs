@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::diagnostics::{Diagnostic, Error, Result};
@@ -55,12 +56,6 @@ impl Verb {
     }
 }
 
-/// Why a verb was told to end.
-enum Ended {
-    Deadline,
-    Stop,
-}
-
 /// Runs `work` until it is done, its deadline has passed or the run is stopped. Then it is told to end and gets a
 /// while to do so, after which it is dropped. A panic is an error.
 pub(crate) async fn bounded<T>(
@@ -72,25 +67,29 @@ pub(crate) async fn bounded<T>(
     let work = AssertUnwindSafe(work).catch_unwind();
     tokio::pin!(work);
     let stopped = operation.cancelled();
-    let ended = tokio::select! {
+    let mut done = tokio::select! {
         biased;
-        done = &mut work => return done.unwrap_or_else(|_| Err(panicked().into())),
-        () = stopped.cancelled() => Ended::Stop,
-        () = tokio::time::sleep_until(operation.tokio_deadline()) => Ended::Deadline,
+        done = &mut work => Some(done),
+        () = stopped.cancelled() => None,
+        () = tokio::time::sleep_until(operation.tokio_deadline()) => None,
     };
-    operation.cancel();
-    let reason = match ended {
-        Ended::Deadline => timed_out(verb, type_name),
-        Ended::Stop => stopped_by_user(verb, type_name),
+    // A verb that watches for the end itself may be done in the same moment; the reason is the same.
+    let reason = if stopped.is_cancelled() {
+        Some(stopped_by_user(verb, type_name))
+    } else if Instant::now() >= operation.tokio_deadline() {
+        Some(timed_out(verb, type_name))
+    } else {
+        None
     };
-    match tokio::time::timeout(GRACE, work).await {
-        Ok(Ok(Ok(done))) => Ok(done),
-        Ok(Ok(Err(Error(mut own)))) => {
-            own.insert(0, reason);
-            Err(Error(own))
-        }
-        Ok(Err(_)) => Err(Error(vec![reason, panicked()])),
-        Err(_) => Err(reason.into()),
+    if done.is_none() {
+        operation.cancel();
+        done = tokio::time::timeout(GRACE, work).await.ok();
+    }
+    match done {
+        Some(Ok(Ok(done))) => Ok(done),
+        Some(Ok(Err(Error(own)))) => Err(Error(reason.into_iter().chain(own).collect())),
+        Some(Err(_)) => Err(Error(reason.into_iter().chain([panicked()]).collect())),
+        None => Err(Error(reason.into_iter().collect())),
     }
 }
 

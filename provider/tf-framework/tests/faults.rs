@@ -1,0 +1,361 @@
+//! Verbs that fail, hang, panic or are stopped: what goes back to the CLI, and what the user is told.
+
+use std::cell::{Cell, RefCell};
+use std::future::pending;
+use std::time::Duration;
+
+use tf_framework::prelude::*;
+use tf_framework::{ApplyRequest, ApplyResponse, Capabilities, PlanRequest, ReadRequest, Server, Severity};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// A job.
+#[derive(Clone, Debug, Schema)]
+#[schema(name = "job")]
+struct Job {
+    /// Name of the job.
+    name: String,
+    /// How urgent it is.
+    #[schema(wire = "prio")]
+    priority: Option<i64>,
+    /// The word that starts it.
+    #[schema(sensitive)]
+    token: Option<String>,
+    /// Which run it is.
+    run: Computed<i64>,
+    /// Who runs it.
+    #[schema(keep)]
+    runner: Computed<String>,
+}
+
+/// What a verb does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Script {
+    Work,
+    Fail,
+    FailQuoting,
+    Panic,
+    Hang,
+    HangUntilCancelled,
+    /// Works, but keeps another priority and token.
+    Twist,
+    /// Works, but another runner takes over.
+    Hand,
+}
+
+thread_local! {
+    static STORED: RefCell<Option<Job>> = const { RefCell::new(None) };
+    static VERB: Cell<Script> = const { Cell::new(Script::Work) };
+    static READ: Cell<Script> = const { Cell::new(Script::Work) };
+    static STARTED: std::rc::Rc<Notify> = std::rc::Rc::new(Notify::new());
+}
+
+async fn play(script: Script, operation: &Operation, token: Option<&str>) -> Result<()> {
+    STARTED.with(|started| started.notify_one());
+    match script {
+        Script::Work | Script::Twist | Script::Hand => Ok(()),
+        Script::Fail => Err(Error::new("Service refused", "The service refused.")),
+        Script::FailQuoting => Err(Error::new(
+            "Service refused",
+            format!("The service refused {:?}.", token.unwrap_or_default()),
+        )),
+        Script::Panic => panic!("a secret detail"),
+        Script::Hang => pending().await,
+        Script::HangUntilCancelled => {
+            operation.cancelled().cancelled().await;
+            Err(Error::new("Waiting was cut short", "The task was still running."))
+        }
+    }
+}
+
+fn store(want: &Job) {
+    let mut job = want.clone();
+    job.run = STORED
+        .with_borrow(|old| old.as_ref().and_then(|job| job.run.known().copied()).unwrap_or(0) + 1)
+        .into();
+    job.runner = if VERB.get() == Script::Hand { "other" } else { "first" }.into();
+    if VERB.get() == Script::Twist {
+        (job.priority, job.token) = (Some(99), Some("changed secret".to_owned()));
+    }
+    STORED.set(Some(job));
+}
+
+struct Cx(Operation);
+
+impl Resource for Job {
+    type Cx = Cx;
+    type Id = String;
+
+    const TIMEOUTS: [Duration; 4] = [Duration::from_secs(100); 4];
+
+    fn id(&self) -> String {
+        self.name.clone()
+    }
+
+    async fn create(cx: &Cx, want: &Job) -> Result<String> {
+        store(want);
+        cx.0.created(&want.name);
+        cx.0.set_private("note", "kept".into());
+        play(VERB.get(), &cx.0, want.token.as_deref()).await?;
+        Ok(want.name.clone())
+    }
+
+    async fn read(cx: &Cx, _id: &String, _prior: Option<&Job>) -> Result<Option<Job>> {
+        if READ.get() != Script::Work {
+            play(READ.get(), &cx.0, None).await?;
+        }
+        Ok(STORED.with_borrow(Clone::clone))
+    }
+
+    async fn update(cx: &Cx, _id: &String, change: Change<'_, Job>) -> Result<()> {
+        store(change.want);
+        play(VERB.get(), &cx.0, change.want.token.as_deref()).await
+    }
+
+    async fn delete(cx: &Cx, _id: &String, prior: &Job) -> Result<()> {
+        play(VERB.get(), &cx.0, prior.token.as_deref()).await?;
+        STORED.set(None);
+        Ok(())
+    }
+}
+
+/// The provider block.
+#[derive(Debug, Schema)]
+#[schema(name = "homelab")]
+struct Config {}
+
+struct Provider;
+
+impl ProviderDefinition for Provider {
+    type Config = Config;
+    type Client = ();
+    type Cx = Cx;
+    const NAME: &'static str = "homelab";
+
+    fn configure(_config: Config) -> Result<()> {
+        Ok(())
+    }
+
+    fn context(_client: Option<std::sync::Arc<()>>, operation: Operation) -> Cx {
+        Cx(operation)
+    }
+
+    fn register(registry: &mut Registry<Cx>) {
+        registry.resource::<Job>();
+    }
+}
+
+const TYPE: &str = "homelab_job";
+
+fn config(priority: i64) -> Value {
+    Value::object([
+        ("name", "nightly".into()),
+        ("priority", priority.into()),
+        ("token", "open sesame".into()),
+        ("run", Value::Null),
+        ("runner", Value::Null),
+        ("timeouts", Value::Null),
+    ])
+}
+
+async fn apply(server: &Server, prior: &Value, config: &Value) -> ApplyResponse {
+    let mut proposed = config.clone();
+    if !config.is_null() && !prior.is_null() {
+        for name in ["run", "runner"] {
+            proposed.set(&name.into(), prior.attribute(name).clone());
+        }
+    }
+    let request = PlanRequest {
+        type_name: TYPE.to_owned(),
+        prior_state: prior.clone(),
+        proposed_new_state: proposed,
+        config: config.clone(),
+        prior_private: Vec::new(),
+        prior_identity: None,
+        capabilities: Capabilities::default(),
+    };
+    let plan = server.plan_resource_change(request).await;
+    assert_eq!(plan.diagnostics, []);
+    let request = ApplyRequest {
+        type_name: TYPE.to_owned(),
+        prior_state: prior.clone(),
+        planned_state: plan.planned_state,
+        config: config.clone(),
+        planned_private: plan.planned_private,
+        planned_identity: plan.planned_identity,
+    };
+    server.apply_resource_change(request).await
+}
+
+/// A server with a job, and the job's state.
+async fn with_job() -> (Server, Value) {
+    let server = Server::new::<Provider>();
+    let created = apply(&server, &Value::Null, &config(1)).await;
+    assert_eq!(created.diagnostics, []);
+    assert_eq!(created.private, br#"{"note":"kept"}"#);
+    (server, created.new_state)
+}
+
+fn summaries(response: &ApplyResponse) -> Vec<&str> {
+    response.diagnostics.iter().map(|diagnostic| diagnostic.summary.as_str()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_create_leaves_what_can_be_read() {
+    let cases = [
+        (Script::Fail, vec!["Service refused"], 0),
+        (Script::Panic, vec!["Provider crashed"], 0),
+        // The deadline, and the time to end in.
+        (Script::Hang, vec!["Operation timed out"], 115),
+        (Script::HangUntilCancelled, vec!["Operation timed out", "Waiting was cut short"], 100),
+    ];
+    for (script, wanted, seconds) in cases {
+        VERB.set(script);
+        STORED.set(None);
+        let (server, started) = (Server::new::<Provider>(), Instant::now());
+        let created = apply(&server, &Value::Null, &config(1)).await;
+        assert_eq!(summaries(&created), wanted, "{script:?}");
+        assert_eq!(started.elapsed().as_secs(), seconds, "{script:?}");
+        assert_eq!(created.new_state.attribute("run"), &Value::from(1), "{script:?}");
+        assert_eq!(created.new_identity, Some(Value::object([("id", "nightly".into())])), "{script:?}");
+        assert_eq!(created.private, br#"{"note":"kept"}"#, "{script:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_create_that_cannot_be_read_leaves_what_was_planned() {
+    for read in [Script::Fail, Script::Panic, Script::Hang] {
+        VERB.set(Script::Fail);
+        READ.set(read);
+        let created = apply(&Server::new::<Provider>(), &Value::Null, &config(1)).await;
+        assert_eq!(summaries(&created), ["Service refused"]);
+        assert_eq!(created.new_state, config(1), "what is not known yet is null");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_read_back_taints_and_does_not_lose() {
+    READ.set(Script::Fail);
+    let created = apply(&Server::new::<Provider>(), &Value::Null, &config(1)).await;
+    assert_eq!(summaries(&created), ["Service refused"]);
+    assert_eq!(created.new_state, config(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_update_tells_what_is_there() {
+    let cases = [
+        (Script::Work, config(2), 2),
+        // Nothing can be read, so the state stays.
+        (Script::Fail, config(1), 1),
+    ];
+    for (read, wanted, run) in cases {
+        VERB.set(Script::Work);
+        READ.set(Script::Work);
+        STORED.set(None);
+        let (server, state) = with_job().await;
+        VERB.set(Script::Fail);
+        READ.set(read);
+        let updated = apply(&server, &state, &config(2)).await;
+        assert_eq!(summaries(&updated), ["Service refused"]);
+        assert_eq!(updated.new_state.attribute("priority"), wanted.attribute("priority"));
+        assert_eq!(updated.new_state.attribute("run"), &Value::from(run));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_delete_keeps_the_object_unless_it_is_gone() {
+    let (server, state) = with_job().await;
+    VERB.set(Script::Fail);
+    let deleted = apply(&server, &state, &Value::Null).await;
+    assert_eq!(deleted.new_state, state);
+    assert_eq!(deleted.diagnostics[0].severity, Severity::Error);
+    STORED.set(None);
+    let deleted = apply(&server, &state, &Value::Null).await;
+    assert!(deleted.new_state.is_null());
+    assert_eq!(deleted.diagnostics[0].severity, Severity::Warning, "gone is all that was asked for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_the_service_changed_is_an_error_on_its_attribute() {
+    VERB.set(Script::Twist);
+    let created = apply(&Server::new::<Provider>(), &Value::Null, &config(1)).await;
+    assert_eq!(summaries(&created), ["Value was not kept", "Value was not kept"]);
+    let paths: Vec<_> = created.diagnostics.iter().map(|diagnostic| diagnostic.path.clone()).collect();
+    assert_eq!(paths, [Some("priority".into()), Some("token".into())]);
+    assert!(created.diagnostics[0].detail.contains("The plan says 1, the service 99."));
+    assert!(!created.diagnostics[1].detail.contains("secret"), "{}", created.diagnostics[1].detail);
+    assert_eq!(created.new_state.attribute("priority"), &Value::from(99), "the state says what is there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_value_that_the_service_changed_is_a_warning() {
+    let (server, state) = with_job().await;
+    VERB.set(Script::Hand);
+    let updated = apply(&server, &state, &config(2)).await;
+    assert_eq!(summaries(&updated), ["Service changed a value"]);
+    assert_eq!(updated.diagnostics[0].severity, Severity::Warning);
+    assert_eq!(updated.new_state.attribute("runner"), &"first".into(), "the CLI insists on the plan");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_the_service_quotes_is_not_shown() {
+    VERB.set(Script::FailQuoting);
+    let created = apply(&Server::new::<Provider>(), &Value::Null, &config(1)).await;
+    assert_eq!(created.diagnostics[0].detail, "The service refused \"(sensitive value)\".");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_user_sets_how_long_a_verb_may_take() {
+    VERB.set(Script::HangUntilCancelled);
+    let limits =
+        [("create", "1m30s".into()), ("read", Value::Null), ("update", Value::Null), ("delete", Value::Null)];
+    let mut limited = config(1);
+    limited.set(&"timeouts".into(), Value::object(limits));
+    let started = Instant::now();
+    let created = apply(&Server::new::<Provider>(), &Value::Null, &limited).await;
+    assert_eq!(started.elapsed().as_secs(), 90);
+    assert_eq!(created.diagnostics[0].path, Some("timeouts.create".into()));
+    assert_eq!(created.new_state.attribute("timeouts"), limited.attribute("timeouts"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_what_runs_and_nothing_else() {
+    VERB.set(Script::HangUntilCancelled);
+    let (server, started) = (Server::new::<Provider>(), Instant::now());
+    let stop = async {
+        STARTED.with(Clone::clone).notified().await;
+        server.stop();
+    };
+    let config = config(1);
+    let (created, ()) = tokio::join!(apply(&server, &Value::Null, &config), stop);
+    assert_eq!(summaries(&created), ["Operation was stopped", "Waiting was cut short"]);
+    assert_eq!(created.new_state.attribute("run"), &Value::from(1), "what was made is in the state");
+    assert!(started.elapsed() < Duration::from_secs(1));
+    VERB.set(Script::Work);
+    let updated = apply(&server, &created.new_state, &self::config(2)).await;
+    assert_eq!(updated.diagnostics, []);
+    server.idle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_ends_only_its_own_operation() {
+    let (server, state) = with_job().await;
+    VERB.set(Script::Panic);
+    let read = ReadRequest {
+        type_name: TYPE.to_owned(),
+        state: state.clone(),
+        private: b"{\"note\":\"kept\"}".to_vec(),
+        identity: None,
+        capabilities: Capabilities::default(),
+    };
+    let next = config(2);
+    let (updated, refreshed) =
+        tokio::join!(apply(&server, &state, &next), server.read_resource(read.clone()));
+    assert_eq!(summaries(&updated), ["Provider crashed"]);
+    assert!(!updated.diagnostics[0].detail.contains("secret"));
+    assert_eq!(refreshed.diagnostics, []);
+    READ.set(Script::Panic);
+    let refreshed = server.read_resource(read).await;
+    assert_eq!(refreshed.diagnostics[0].summary, "Provider crashed");
+    assert_eq!((refreshed.state, refreshed.private), (state, b"{\"note\":\"kept\"}".to_vec()));
+}
