@@ -77,7 +77,11 @@ fn allowed(member: &Member, used: &str, used_folder: &str, only_tests: bool) -> 
     }
     match member.name.as_str() {
         "xtask" => used_folder.starts_with("acceptance-tests/"),
-        "homelab" => used.starts_with("tf-") || used == "api-core" || used == "backup-policy" || client(used),
+        "homelab" => {
+            used.starts_with("tf-")
+                || ["api-core", "backup-policy", "cloud-init"].contains(&used)
+                || client(used)
+        }
         "cli" => used == "api-core" || client(used),
         "tf-plugin" => used == "tf-framework" || (only_tests && used == "tf-derive"),
         // The framework re-exports the derive, as serde does.
