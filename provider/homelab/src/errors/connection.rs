@@ -78,12 +78,13 @@ pub(super) fn never_sent(attempt: &Attempt, source: &CoreError) -> Error {
         return node_lost(attempt, lost.status, &lost.reason);
     }
     let port = if endpoint.ends_with(":8006") { "" } else { " Proxmox VE listens on port 8006." };
+    let scheme = if endpoint.starts_with("http:") { " It speaks `https://`, not `http://`." } else { "" };
     Error::new(
         "Proxmox VE cannot be reached",
         format!(
             "There is no answer from {endpoint}, so the provider could not {what}. The network says: {}. Nothing was \
              changed by this request. Is the host on, is `endpoint` its address, and does a firewall let this machine \
-             in?{port} Try it with\n\n  curl --insecure {endpoint}/api2/json/version",
+             in?{port}{scheme} Try it with\n\n  curl --insecure {endpoint}/api2/json/version",
             quote(&root_cause(source))
         ),
     )

@@ -129,13 +129,14 @@ fn forbidden(attempt: &Attempt, message: &str) -> Error {
     let start = format!("{identity} is not allowed to {what}: {}.", quote(message));
     let Some((path, privileges)) = missing_privilege(message) else {
         let hint = if message.contains("pool '") && message.contains("does not exist") {
-            "Proxmox VE says this also for a pool that does not exist. Check its name."
+            "Proxmox VE says this also for a pool that does not exist. Check its name.".to_owned()
         } else {
-            "Proxmox VE does not say which privilege is missing. Compare with what the login may do:\n\n  pveum user \
-             permissions"
+            format!(
+                "Proxmox VE does not say which privilege is missing. Compare with what the login may do:\n\n  pveum user \
+                 permissions '{identity}'"
+            )
         };
-        let user = if hint.ends_with("permissions") { format!(" {identity}") } else { String::new() };
-        return Error::new("Permission is missing", format!("{start} {hint}{user}"));
+        return Error::new("Permission is missing", format!("{start} {hint}"));
     };
     Error::new("Permission is missing", format!("{start} {}", how_to_grant(identity, path, &privileges)))
 }
@@ -146,20 +147,18 @@ pub(crate) fn how_to_grant(identity: &str, path: &str, privileges: &[&str]) -> S
     let any = if privileges.len() > 1 { "one of the privileges" } else { "the privilege" };
     let privilege = privileges.first().copied().unwrap_or_default();
     let role = format!("Homelab{}", privilege.replace('.', ""));
-    let (kind, note) = match identity.split_once('!') {
-        Some((user, _)) => (
-            "--tokens",
-            format!(
-                "\n\nA token with privilege separation may do only what its user {user} may do too: grant the user the \
-                 same."
-            ),
+    let grant = |kind: &str, who: &str| format!("\n  pveum acl modify {path} {kind} '{who}' --roles {role}");
+    let commands = match identity.split_once('!') {
+        Some((user, _)) => format!(
+            "{}{}\n\nA token with privilege separation needs both of the last lines, any other only the very last.",
+            grant("--tokens", identity),
+            grant("--users", user)
         ),
-        None => ("--users", String::new()),
+        None => grant("--users", identity),
     };
     format!(
         "The login needs {any} {names} on {path}. Somebody with the right to change permissions can grant it on any \
-         node:\n\n  pveum role add {role} --privs {privilege}\n  pveum acl modify {path} {kind} '{identity}' --roles \
-         {role}{note}"
+         node:\n\n  pveum role add {role} --privs {privilege}{commands}"
     )
 }
 
