@@ -10,6 +10,5 @@ mod preflight;
 pub mod provider;
 mod pve_connection;
 mod resources;
-mod timestamp;
 
 pub use provider::Homelab;

@@ -112,6 +112,11 @@ impl Settings {
         }
     }
 
+    /// The text of an option by itself.
+    pub fn string(&self, name: &str) -> Option<String> {
+        self.text(name).map(str::to_owned)
+    }
+
     /// An option that reads as another type.
     pub fn parsed<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
         self.text(name)?.parse().ok()

@@ -1,11 +1,14 @@
 //! Resources of Proxmox VE.
 
 mod acl;
+mod backup_job;
 mod group;
 mod lifecycle;
 mod own_access;
 mod pool;
+mod prune;
 mod role;
+mod storage;
 mod text;
 mod token;
 mod token_rotation;
@@ -20,9 +23,11 @@ use crate::cx::Cx;
 pub(crate) fn register(registry: &mut Registry<Cx>) {
     registry
         .resource::<acl::Acl>()
+        .resource::<backup_job::BackupJob>()
         .resource::<group::Group>()
         .resource::<pool::Pool>()
         .resource::<role::Role>()
+        .resource::<storage::Storage>()
         .resource::<token::Token>()
         .resource::<user::User>()
         .resource::<vm::Vm>();

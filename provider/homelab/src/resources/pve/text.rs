@@ -1,7 +1,24 @@
-//! What texts Proxmox VE keeps as they are, for validators.
+//! What texts Proxmox VE keeps as they are, for validators, and how it writes moments.
+
+use jiff::Timestamp;
 
 /// Its configuration files lose blanks at the ends of a comment (pve-access-control 9.1.1, `AccessControl.pm`;
 /// pve-common 9.2.1, `SectionConfig.pm`).
 pub(crate) fn trimmed(text: &str) -> bool {
     text.trim() == text
+}
+
+/// Moments are kept as whole seconds, and 0 stands for none.
+pub(crate) fn whole_seconds(text: &str) -> bool {
+    text.parse::<Timestamp>().is_ok_and(|time| time.subsec_nanosecond() == 0 && time.as_second() > 0)
+}
+
+/// A moment from seconds since 1970; 0 is none.
+pub(crate) fn moment(seconds: i64) -> Option<Timestamp> {
+    Timestamp::from_second(seconds).ok().filter(|_| seconds != 0)
+}
+
+/// Section files hold one line per value, and lose blanks at its ends.
+pub(crate) fn one_trimmed_line(text: &str) -> bool {
+    trimmed(text) && !text.contains(['\n', '\r'])
 }

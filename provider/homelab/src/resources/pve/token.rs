@@ -1,16 +1,16 @@
 //! `homelab_pve_token`: an API token, and its rotation without a gap.
 
+use jiff::Timestamp;
 use pve_client::{Error as PveError, Pve, Secret, Token as Wire, TokenId, TokenName, UserId};
 use tf_framework::prelude::*;
 
 use super::lifecycle::{Object, if_there};
 use super::own_access::Own;
-use super::text::trimmed;
+use super::text::{moment, trimmed, whole_seconds};
 use super::token_rotation::{prepare, spare};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::preflight::need;
-use crate::timestamp::Timestamp;
 
 /// An API token of a user.
 ///
@@ -48,7 +48,7 @@ pub struct Token {
     pub comment: Option<String>,
 
     /// When the token ends, as RFC 3339. Without it, when its user ends.
-    #[schema(parse, wire = "expire")]
+    #[schema(parse, wire = "expire", validate = matches("a time in whole seconds after 1970", whole_seconds))]
     pub expires_at: Option<Timestamp>,
 
     /// Whether the token may do only what both it and its user are granted. Default `true`; `false` gives it everything
@@ -104,7 +104,7 @@ impl Token {
         Wire {
             id: id.clone(),
             comment: self.comment.clone(),
-            expires_at: self.expires_at.map_or(0, Timestamp::seconds),
+            expires_at: self.expires_at.map_or(0, Timestamp::as_second),
             privilege_separation: self.privilege_separation.known().copied().unwrap_or(true),
         }
     }
@@ -143,7 +143,7 @@ fn state(id: &TokenId, in_use: Wire, all: &[Wire], cx: &Cx, prior: Option<&Token
         user_id: id.user.clone(),
         name: id.name.clone(),
         comment: in_use.comment,
-        expires_at: (in_use.expires_at != 0).then(|| Timestamp::from_seconds(in_use.expires_at)),
+        expires_at: moment(in_use.expires_at),
         privilege_separation: in_use.privilege_separation.into(),
         rotation_id: prior.and_then(|prior| prior.rotation_id.clone()),
         token_ids: ids.cloned().collect::<BTreeSet<_>>().into(),

@@ -1,15 +1,15 @@
 //! `homelab_pve_user`: a user.
 
+use jiff::Timestamp;
 use pve_client::{Error as PveError, GroupName, Pve, Secret, UserId};
 use tf_framework::prelude::*;
 
 use super::lifecycle::Object;
 use super::own_access::Own;
-use super::text::trimmed;
+use super::text::{moment, trimmed, whole_seconds};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::preflight::need;
-use crate::timestamp::Timestamp;
 
 /// A user, for people or for automation.
 ///
@@ -28,7 +28,7 @@ pub struct User {
     pub enabled: Defaulted<bool>,
 
     /// When the account ends, as RFC 3339. Without it, never.
-    #[schema(parse, wire = "expire")]
+    #[schema(parse, wire = "expire", validate = matches("a time in whole seconds after 1970", whole_seconds))]
     pub expires_at: Option<Timestamp>,
 
     /// Groups the user is in. Default none.
@@ -70,7 +70,7 @@ impl User {
         pve_client::User {
             id: self.user_id.clone(),
             enabled: self.enabled.known().copied().unwrap_or(true),
-            expires_at: self.expires_at.map_or(0, Timestamp::seconds),
+            expires_at: self.expires_at.map_or(0, Timestamp::as_second),
             groups: self.groups.known().cloned().unwrap_or_default(),
             comment: self.comment.clone(),
             email: self.email.clone(),
@@ -88,7 +88,7 @@ impl User {
         Self {
             user_id: found.id,
             enabled: found.enabled.into(),
-            expires_at: (found.expires_at != 0).then(|| Timestamp::from_seconds(found.expires_at)),
+            expires_at: moment(found.expires_at),
             groups: found.groups.into(),
             comment: found.comment,
             email: found.email,

@@ -1,0 +1,1 @@
+tofu import homelab_pve_backup_job.nightly nightly

@@ -1,0 +1,87 @@
+//! What storages of several types have in common.
+
+use pve_client::{PropertyString, Settings};
+use tf_framework::prelude::*;
+
+/// Everything that a storage may hold.
+pub(super) const CONTENT: [&str; 8] =
+    ["images", "rootdir", "vztmpl", "backup", "iso", "snippets", "import", "none"];
+
+/// How the space of new image files is reserved.
+pub(super) const PREALLOCATION: [&str; 4] = ["off", "metadata", "falloc", "full"];
+
+/// Formats of the disks that a storage can be told to make by default.
+pub(super) const FORMATS: [&str; 4] = ["raw", "qcow2", "subvol", "vmdk"];
+
+/// Limits of the bandwidth of operations, in KiB per second; 0 is no limit.
+#[derive(Clone, Debug, PartialEq, Object)]
+pub struct BandwidthLimits {
+    /// For everything that has no limit of its own.
+    #[schema(wire = "default", validate = range(0, i64::MAX))]
+    pub default_kib_per_second: Option<i64>,
+
+    /// For clones.
+    #[schema(wire = "clone", validate = range(0, i64::MAX))]
+    pub clone_kib_per_second: Option<i64>,
+
+    /// For migrations.
+    #[schema(wire = "migration", validate = range(0, i64::MAX))]
+    pub migration_kib_per_second: Option<i64>,
+
+    /// For disks that are moved.
+    #[schema(wire = "move", validate = range(0, i64::MAX))]
+    pub move_kib_per_second: Option<i64>,
+
+    /// For restores.
+    #[schema(wire = "restore", validate = range(0, i64::MAX))]
+    pub restore_kib_per_second: Option<i64>,
+}
+
+impl BandwidthLimits {
+    /// Adds the limits, if there are any.
+    pub(crate) fn write(limits: Option<&Self>, settings: Settings) -> Settings {
+        let Some(limits) = limits else { return settings };
+        let mut text = PropertyString::default();
+        text.set("default", limits.default_kib_per_second);
+        text.set("clone", limits.clone_kib_per_second);
+        text.set("migration", limits.migration_kib_per_second);
+        text.set("move", limits.move_kib_per_second);
+        text.set("restore", limits.restore_kib_per_second);
+        settings.properties("bwlimit", &text)
+    }
+
+    /// The limits that are set.
+    pub(crate) fn read(settings: &Settings) -> Option<Self> {
+        let text = settings.property("bwlimit", None)?;
+        let limit = |name: &str| text.value(name)?.parse::<i64>().ok();
+        Some(Self {
+            default_kib_per_second: limit("default"),
+            clone_kib_per_second: limit("clone"),
+            migration_kib_per_second: limit("migration"),
+            move_kib_per_second: limit("move"),
+            restore_kib_per_second: limit("restore"),
+        })
+    }
+}
+
+/// Where a file storage keeps each kind of content, as `kind=folder` pairs.
+pub(super) fn write_folders(folders: Option<&BTreeMap<String, String>>, settings: Settings) -> Settings {
+    let pairs = folders.into_iter().flatten().map(|(kind, folder)| format!("{kind}={folder}"));
+    settings.words("content-dirs", pairs)
+}
+
+/// The reverse of [`write_folders`].
+pub(super) fn read_folders(settings: &Settings) -> Option<BTreeMap<String, String>> {
+    let text = settings.property("content-dirs", None)?;
+    Some(text.options)
+}
+
+/// The secret to send: for a new storage, or when its version has changed.
+pub(super) fn secret(
+    value: Option<&String>,
+    version: Option<i64>,
+    before: Option<Option<i64>>,
+) -> Option<pve_client::Secret> {
+    let due = before.is_none_or(|before| before != version);
+    value.filter(|_| due).map(|text| text.as_str().into())
+}
