@@ -2,16 +2,24 @@
 
 mod acl;
 mod backup_job;
+mod dir_mapping;
 mod group;
+mod ha_resource;
+mod ha_rule;
 mod lifecycle;
+mod mapping_devices;
 mod own_access;
+mod pci_mapping;
 mod pool;
 mod prune;
+mod replication_job;
 mod role;
+mod snapshot;
 mod storage;
 mod text;
 mod token;
 mod token_rotation;
+mod usb_mapping;
 mod user;
 pub(crate) mod vm;
 
@@ -24,11 +32,18 @@ pub(crate) fn register(registry: &mut Registry<Cx>) {
     registry
         .resource::<acl::Acl>()
         .resource::<backup_job::BackupJob>()
+        .resource::<dir_mapping::DirMapping>()
         .resource::<group::Group>()
+        .resource::<ha_resource::HaResource>()
+        .resource::<ha_rule::HaRule>()
+        .resource::<pci_mapping::PciMapping>()
         .resource::<pool::Pool>()
+        .resource::<replication_job::ReplicationJob>()
         .resource::<role::Role>()
+        .resource::<snapshot::Snapshot>()
         .resource::<storage::Storage>()
         .resource::<token::Token>()
+        .resource::<usb_mapping::UsbMapping>()
         .resource::<user::User>()
         .resource::<vm::Vm>();
 }

@@ -22,3 +22,8 @@ pub(crate) fn moment(seconds: i64) -> Option<Timestamp> {
 pub(crate) fn one_trimmed_line(text: &str) -> bool {
     trimmed(text) && !text.contains(['\n', '\r'])
 }
+
+/// A description of several lines; a line break at its end is lost on the way.
+pub(crate) fn without_final_line_break(text: &str) -> bool {
+    !text.is_empty() && !text.ends_with('\n')
+}

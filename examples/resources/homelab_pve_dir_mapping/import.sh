@@ -1,0 +1,1 @@
+tofu import homelab_pve_dir_mapping.media media

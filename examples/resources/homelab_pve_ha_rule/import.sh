@@ -1,0 +1,1 @@
+tofu import homelab_pve_ha_rule.apart dns-apart

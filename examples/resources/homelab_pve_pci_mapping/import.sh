@@ -1,0 +1,1 @@
+tofu import homelab_pve_pci_mapping.gpu gpu

@@ -1,0 +1,1 @@
+tofu import homelab_pve_usb_mapping.zigbee zigbee

@@ -1,0 +1,71 @@
+//! What the three kinds of mappings have in common: a list of what each node has, as property strings.
+
+use pve_client::{Changes, Mapping, MappingKind, MappingName, Settings};
+use tf_framework::prelude::*;
+
+use super::lifecycle::Object;
+use crate::cx::Cx;
+use crate::preflight::need;
+
+/// A mapping of one kind, as its resource sees it.
+pub(super) trait Mapped: SchemaModel {
+    const KIND: MappingKind;
+    /// The kind, for messages.
+    const NOUN: &'static str;
+
+    fn name(&self) -> &MappingName;
+    fn settings(&self) -> Settings;
+    fn read(found: Mapping) -> Self;
+}
+
+fn object<M: Mapped>(name: &MappingName) -> Object<'_> {
+    Object::new(M::NOUN, name, "name")
+}
+
+pub(super) async fn plan<M: Mapped>(cx: &Cx, plan: &mut Plan<'_, M>) -> Result<()> {
+    cx.preflight(plan, &[need(format!("/mapping/{}", M::KIND), &["Mapping.Modify"])]).await
+}
+
+pub(super) async fn create<M: Mapped + PartialEq + Sync>(cx: &Cx, want: &M) -> Result<MappingName> {
+    let (pve, settings, name) = (cx.pve()?, want.settings(), want.name());
+    object::<M>(name)
+        .create::<M, _, _, _, _, _>(
+            cx,
+            || pve.mapping(M::KIND, name),
+            |found: &Mapping| M::read(found.clone()) == *want,
+            || pve.create_mapping(M::KIND, name, &settings),
+        )
+        .await?;
+    Ok(name.clone())
+}
+
+pub(super) async fn read<M: Mapped>(cx: &Cx, name: &MappingName) -> Result<Option<M>> {
+    let pve = cx.pve()?;
+    Ok(object::<M>(name).read::<M, _>(cx, pve.mapping(M::KIND, name)).await?.map(M::read))
+}
+
+pub(super) async fn update<M: Mapped + Sync>(
+    cx: &Cx,
+    name: &MappingName,
+    change: Change<'_, M>,
+) -> Result<()> {
+    let pve = cx.pve()?;
+    let changes: Changes = change.prior.settings().changes_to(&change.want.settings());
+    object::<M>(name).change::<M, _, _>(cx, || pve.change_mapping(M::KIND, name, &changes)).await
+}
+
+pub(super) async fn delete<M: Mapped>(cx: &Cx, name: &MappingName) -> Result<()> {
+    let pve = cx.pve()?;
+    object::<M>(name).delete::<M, _, _>(cx, || pve.delete_mapping(M::KIND, name)).await
+}
+
+/// Vendor and device: `10de:1b80`.
+pub(super) fn is_device_id(text: &str) -> bool {
+    let part = |part: &str| part.len() == 4 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.split_once(':').is_some_and(|(vendor, device)| part(vendor) && part(device))
+}
+
+/// What a value of a property string cannot hold.
+pub(super) fn plain(text: &str) -> bool {
+    !text.is_empty() && text.trim() == text && !text.contains([',', '\n', '\r'])
+}
