@@ -10,8 +10,11 @@ use super::schema::{Format, Kind, Method, Rule, Rules};
 /// Messages by parameter.
 pub type Errors = BTreeMap<String, String>;
 
-const UNKNOWN: &str = "property is not defined in schema and the schema does not allow additional properties";
-const MISSING: &str = "property is missing and it is not optional";
+/// Said of a parameter that the schema does not have.
+pub const UNKNOWN: &str =
+    "property is not defined in schema and the schema does not allow additional properties";
+/// Said of a required parameter that was not given.
+pub const MISSING: &str = "property is missing and it is not optional";
 
 /// Checks every parameter of a request; empty when all is well.
 pub fn request(method: &Method, params: &Params) -> Errors {

@@ -19,6 +19,7 @@ pub mod release;
 pub mod roles;
 pub mod router;
 pub mod schema;
+pub mod section;
 pub mod server;
 pub mod state;
 pub mod tasks;

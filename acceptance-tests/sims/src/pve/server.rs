@@ -104,6 +104,18 @@ impl Server {
             let server = Arc::clone(self);
             tokio::spawn(async move { server.work(upid, plan).await });
         }
+        for (after, change) in std::mem::take(&mut lab.tasks.later) {
+            let server = Arc::clone(self);
+            tokio::spawn(async move {
+                tokio::time::sleep(after).await;
+                {
+                    let mut lab = server.lab();
+                    change(&mut lab);
+                    server.take_over(&mut lab, &[]);
+                }
+                server.changed();
+            });
+        }
     }
 
     async fn work(self: Arc<Self>, upid: Upid, plan: Plan) {

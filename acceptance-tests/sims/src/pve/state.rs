@@ -44,6 +44,8 @@ pub struct Lab {
     pub guest_systems: GuestSystems,
     /// HA resources by id: the options of their section.
     pub ha_resources: BTreeMap<String, Options>,
+    /// Files of the cluster's configuration that are made of sections.
+    pub files: BTreeMap<String, super::section::File>,
     /// Addresses of the storage servers that answer.
     pub storage_servers: BTreeSet<String>,
     /// Tasks and their logs.

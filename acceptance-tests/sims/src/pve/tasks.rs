@@ -16,6 +16,9 @@ pub type Step = Box<dyn FnOnce(&mut Lab, &Upid) -> Progress + Send>;
 /// Undoes a task that was stopped or made to fail.
 pub type Cleanup = Box<dyn FnOnce(&mut Lab, &Upid) + Send>;
 
+/// Something that happens by itself.
+pub type Later = Box<dyn FnOnce(&mut Lab) + Send>;
+
 /// How a step ended.
 pub enum Progress {
     /// The task is done.
@@ -93,6 +96,9 @@ pub struct Tasks {
     /// Work that the runner has not taken over yet.
     #[serde(skip)]
     pub queued: Vec<(Upid, Plan)>,
+    /// What happens later without being a task, and how much later.
+    #[serde(skip)]
+    pub later: Vec<(Duration, Later)>,
     /// What to undo, by task.
     #[serde(skip)]
     pub cleanups: BTreeMap<Upid, Cleanup>,
@@ -161,6 +167,11 @@ impl Lab {
         }
         self.tasks.queued.push((upid.clone(), plan));
         upid
+    }
+
+    /// Lets something happen after a while without a task.
+    pub fn later(&mut self, after: Duration, change: impl FnOnce(&mut Lab) + Send + 'static) {
+        self.tasks.later.push((after, Box::new(change)));
     }
 
     /// Time that a task with real work takes at least.

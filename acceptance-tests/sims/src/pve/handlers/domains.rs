@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Request, Route, route};
 use crate::pve::answer::{Answer, Failure, Reply};
+use crate::pve::section::{MODIFIED, rules, shown};
 use crate::pve::state::{Lab, Options, digest};
 
 /// Handlers of this noun.
@@ -17,19 +18,6 @@ pub const ROUTES: &[Route] = &[
 
 /// Options that no answer shows.
 const SECRETS: [&str; 1] = ["password"];
-/// Options whose text is a number in answers.
-const NUMBERS: [&str; 9] = [
-    "autocreate",
-    "case-sensitive",
-    "default",
-    "groups-autocreate",
-    "groups-overwrite",
-    "port",
-    "secure",
-    "verify",
-    "check-connection",
-];
-
 fn built_in(realm: &str) -> Option<(&'static str, &'static str)> {
     match realm {
         "pam" => Some(("Linux PAM standard authentication", "PVE::Auth::PAM")),
@@ -62,14 +50,10 @@ impl Lab {
     }
 }
 
-fn shown(options: &Options) -> Map<String, Value> {
-    let visible = options.iter().filter(|(key, _)| !SECRETS.contains(&key.as_str()));
+fn visible(options: &Options) -> Map<String, Value> {
+    let mut visible = shown(options, rules("POST", "/access/domains"));
+    visible.retain(|key, _| !SECRETS.contains(&key.as_str()));
     visible
-        .map(|(key, value)| {
-            let number = value.parse::<i64>().ok().filter(|_| NUMBERS.contains(&key.as_str()));
-            (key.clone(), number.map_or_else(|| json!(value), |number| json!(number)))
-        })
-        .collect()
 }
 
 fn list(lab: &mut Lab, _: &Request) -> Answer {
@@ -85,7 +69,7 @@ fn list(lab: &mut Lab, _: &Request) -> Answer {
     for (realm, options) in lab.access.realms.iter().filter(|(realm, _)| built_in(realm).is_none()) {
         let mut entry = json!({"realm": realm, "type": options.get("type")});
         for key in ["comment", "tfa", "default"] {
-            if let Some(value) = shown(options).get(key) {
+            if let Some(value) = visible(options).get(key) {
                 entry[key] = value.clone();
             }
         }
@@ -100,7 +84,7 @@ fn missing(realm: &str) -> Failure {
 
 fn read(lab: &mut Lab, request: &Request) -> Answer {
     let realm = request.params.text_or_empty("realm");
-    let own = lab.access.realms.get(realm).map(shown);
+    let own = lab.access.realms.get(realm).map(visible);
     let mut entry = match built_in(realm) {
         Some((comment, plugin)) => {
             let mut entry = own.unwrap_or_default();
@@ -146,9 +130,7 @@ fn update(lab: &mut Lab, request: &Request) -> Answer {
     let realm = request.params.text_or_empty("realm").to_owned();
     let current = lab.realms_digest();
     if request.params.text("digest").is_some_and(|given| given != current) {
-        return Err(Failure::died(
-            "detected modified configuration - file changed by other user? Try again.",
-        ));
+        return Err(Failure::died(MODIFIED));
     }
     if built_in(&realm).is_none() && !lab.access.realms.contains_key(&realm) {
         return Err(missing(&realm).within("update auth server failed"));

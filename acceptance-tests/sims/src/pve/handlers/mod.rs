@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod domains;
 pub mod groups;
 pub mod ha;
+pub mod ha_rules;
 pub mod index;
 pub mod nodes;
 pub mod pools;
@@ -75,6 +76,7 @@ const NOUNS: &[&[Route]] = &[
     domains::ROUTES,
     groups::ROUTES,
     ha::ROUTES,
+    ha_rules::ROUTES,
     index::ROUTES,
     nodes::ROUTES,
     pools::ROUTES,

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Request, Route, route};
 use crate::pve::answer::{Answer, Failure, Reply};
+use crate::pve::section::MODIFIED;
 use crate::pve::state::{Lab, Node, digest};
 
 /// Handlers of this noun.
@@ -89,9 +90,7 @@ fn hosts(lab: &mut Lab, request: &Request) -> Answer {
 fn set_hosts(lab: &mut Lab, request: &Request) -> Answer {
     let node = node(lab, request)?;
     if request.params.text("digest").is_some_and(|given| given != digest(&node.hosts)) {
-        return Err(Failure::died(
-            "detected modified configuration - file changed by other user? Try again.",
-        ));
+        return Err(Failure::died(MODIFIED));
     }
     request.params.text_or_empty("data").clone_into(&mut node.hosts);
     Ok(Reply::nothing())

@@ -1,9 +1,10 @@
 //! `/storage`: the cluster's `storage.cfg`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Request, Route, route};
 use crate::pve::answer::{Answer, Failure, Reply};
+use crate::pve::section::{MODIFIED, rules, shown};
 use crate::pve::state::{Lab, Options, Storage};
 
 /// Handlers of this noun.
@@ -19,24 +20,6 @@ pub const ROUTES: &[Route] = &[
 const SEEING: [&str; 3] = ["Datastore.Audit", "Datastore.Allocate", "Datastore.AllocateSpace"];
 /// Options that are kept elsewhere and never shown.
 const SECRETS: [&str; 4] = ["password", "encryption-key", "keyring", "master-pubkey"];
-/// Options whose text is a number in answers.
-const NUMBERS: [&str; 14] = [
-    "create-base-path",
-    "create-subdirs",
-    "disable",
-    "is_mountpoint",
-    "krbd",
-    "mkdir",
-    "nocow",
-    "port",
-    "saferemove",
-    "shared",
-    "sparse",
-    "tagged_only",
-    "nowritecache",
-    "fuse",
-];
-
 /// What each plugin needs, and the content it takes unless told otherwise.
 fn plugin(kind: &str) -> (&'static [&'static str], &'static str) {
     match kind {
@@ -59,14 +42,7 @@ fn plugin(kind: &str) -> (&'static [&'static str], &'static str) {
 impl Lab {
     /// The storage's section as answers show it.
     fn storage_entry(&self, id: &str, storage: &Storage) -> Value {
-        let mut entry: Map<String, Value> = storage
-            .options
-            .iter()
-            .map(|(key, value)| {
-                let number = value.parse::<i64>().ok().filter(|_| NUMBERS.contains(&key.as_str()));
-                (key.clone(), number.map_or_else(|| json!(value), |number| json!(number)))
-            })
-            .collect();
+        let mut entry = shown(&storage.options, rules("POST", "/storage"));
         if storage.is_shared() {
             entry.insert("shared".to_owned(), 1.into());
         }
@@ -163,9 +139,7 @@ fn changed(lab: &mut Lab, request: &Request) -> Answer {
     let id = params.text_or_empty("storage").to_owned();
     let digest = lab.storage_digest();
     if params.text("digest").is_some_and(|given| given != digest) {
-        return Err(Failure::died(
-            "detected modified configuration - file changed by other user? Try again.",
-        ));
+        return Err(Failure::died(MODIFIED));
     }
     let storage = lab.storages.get_mut(&id).ok_or_else(|| missing(&id))?;
     for name in params.list("delete").unwrap_or_default() {
@@ -181,6 +155,7 @@ fn changed(lab: &mut Lab, request: &Request) -> Answer {
             storage.options.insert(key.to_owned(), value.to_owned());
         }
     }
+    storage.options.retain(|key, value| key != "disable" || value != "0");
     let mut answer = json!({"storage": id, "type": storage.kind});
     if storage.kind == "pbs" {
         answer["config"] = json!({});

@@ -51,13 +51,13 @@ impl Lab {
             if let Some(resource) = lab.ha_resources.get_mut(&sid(vmid)) {
                 resource.insert("state".to_owned(), state.to_owned());
             }
-            lab.follow_manager(vmid, upid);
+            lab.follow_manager(vmid);
             Progress::Done
         })
     }
 
     /// Brings the VM into the state that is asked for, as the local resource manager does a little later.
-    pub fn follow_manager(&mut self, vmid: u32, upid: &crate::pve::upid::Upid) {
+    pub fn follow_manager(&mut self, vmid: u32) {
         let wanted = self.requested_state(vmid).map(|state| state == "started");
         let running = self.vms.get(&vmid).is_some_and(super::vm::Vm::is_running);
         let (Some(wanted), Some(node)) = (wanted, self.vms.get(&vmid).map(|vm| vm.node.clone())) else {
@@ -72,6 +72,6 @@ impl Lab {
             super::power::stop_plan(self, &node, vmid, false)
         };
         let plan = Plan { after: Duration::ZERO, ..plan };
-        self.start_task(&upid.node, "root@pam", plan);
+        self.start_task(&node, "root@pam", plan);
     }
 }
