@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use launch::{Launch, Task, usage};
-use lifecycle::Owner;
+use lifecycle::{Owner, Signals};
 use rustls::crypto::CryptoProvider;
 use socket::Socket;
 use tf_framework::{ProviderDefinition, Server};
@@ -75,14 +75,18 @@ fn run<P: ProviderDefinition>(launch: &Launch, owner: Owner) -> Result<(), Start
     let tls = launch.client_certificate.as_deref().map(|client| Tls::new(client, &crypto)).transpose()?;
     let socket = Socket::open(&launch.folders, tls.is_some()).map_err(StartError::Socket)?;
     let (network, address) = socket.address()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let signals = {
+        let _context = runtime.enter();
+        Signals::catch()?
+    };
     let certificate = tls.as_ref().map(|tls| tls.certificate.as_slice());
     print(&match owner {
         Owner::Parent(_) => handshake::line(network, &address, certificate, launch.multiplex),
         Owner::Terminal => handshake::reattach(P::NAME, network, &address),
     })?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let config = tls.map(|tls| tls.config);
-    let served = runtime.block_on(lifecycle::serve(Server::new::<P>(), &socket, config, owner));
+    let served = runtime.block_on(lifecycle::serve(Server::new::<P>(), &socket, config, owner, signals));
     // Look-ups of names run on threads of their own and cannot be cancelled; they do not hold up the end.
     runtime.shutdown_background();
     Ok(served?)

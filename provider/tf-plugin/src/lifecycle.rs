@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use tf_framework::Server;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Router;
@@ -45,12 +45,27 @@ impl Owner {
     }
 }
 
+/// What the system may send. Caught from before anyone knows of the process, so that it always cleans up.
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Catches them from now on; needs the runtime.
+    pub(crate) fn catch() -> io::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+}
+
 /// Serves until the end.
 pub(crate) async fn serve(
     server: Server,
     socket: &Socket,
     tls: Option<Arc<ServerConfig>>,
     owner: Owner,
+    signals: Signals,
 ) -> io::Result<()> {
     let end = CancellationToken::new();
     let clients = accept(socket, tls)?;
@@ -58,7 +73,7 @@ pub(crate) async fn serve(
     let serving = tokio::spawn(
         router(&server, &end).serve_with_incoming_shutdown(clients, async move { asked.cancelled().await }),
     );
-    until_the_end(&server, &end, owner).await?;
+    until_the_end(&server, &end, owner, signals).await;
     server.stop();
     end.cancel();
     // Neither a stuck operation nor a client that never closes may keep the process.
@@ -86,23 +101,20 @@ fn router(server: &Server, end: &CancellationToken) -> Router {
 }
 
 /// Resolves when the process is to end.
-async fn until_the_end(server: &Server, end: &CancellationToken, owner: Owner) -> io::Result<()> {
-    let mut interrupted = signal(SignalKind::interrupt())?;
-    let mut terminated = signal(SignalKind::terminate())?;
+async fn until_the_end(server: &Server, end: &CancellationToken, owner: Owner, mut signals: Signals) {
     let interrupted = async {
         // Ctrl-C reaches every process of the terminal; the CLI decides what to stop, and says it with a call.
-        while interrupted.recv().await.is_some() && owner != Owner::Terminal {}
+        while signals.interrupt.recv().await.is_some() && owner != Owner::Terminal {}
     };
     tokio::select! {
         () = end.cancelled() => tracing::debug!("the CLI asked for the end"),
-        _ = terminated.recv() => tracing::debug!("the system asked for the end"),
+        _ = signals.terminate.recv() => tracing::debug!("the system asked for the end"),
         () = interrupted => tracing::debug!("interrupted"),
         () = orphaned(owner) => {
             tracing::warn!("the CLI is gone; running operations are finished first");
             server.idle().await;
         }
     }
-    Ok(())
 }
 
 /// Resolves when the process that started this one is gone; never if a person did.
