@@ -22,6 +22,7 @@ const LARGEST_MESSAGE: usize = 256 << 20;
 pub struct Core {
     pub(crate) client: ProviderClient<Channel>,
     pub(crate) cli: Cli,
+    found: wire::get_provider_schema::Response,
     pub(crate) provider: Schema,
     pub(crate) resources: BTreeMap<String, Schema>,
     pub(crate) data_sources: BTreeMap<String, Schema>,
@@ -142,12 +143,13 @@ impl Core {
             resources: load_all(&found.resource_schemas)?,
             data_sources: load_all(&found.data_source_schemas)?,
             ephemerals: load_all(&found.ephemeral_resource_schemas)?,
-            functions: found.functions,
+            functions: found.functions.clone(),
             identities: identities
                 .identity_schemas
                 .iter()
                 .map(|(name, from)| Ok((name.clone(), schema::identity(from).map_err(Failure::Rule)?)))
                 .collect::<Result<_, Failure>>()?,
+            found,
             client,
             cli,
         };
@@ -155,6 +157,11 @@ impl Core {
             Some(name) => Err(Failure::Rule(format!("an identity of the unknown type {name}"))),
             None => Ok(core),
         }
+    }
+
+    /// The schemas as the provider sent them.
+    pub fn schemas(&self) -> &wire::get_provider_schema::Response {
+        &self.found
     }
 
     /// A client for requests that no core would make.

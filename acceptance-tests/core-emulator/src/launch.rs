@@ -286,6 +286,17 @@ impl Plugin {
         self.stderr.lock().map(|text| text.clone()).unwrap_or_default()
     }
 
+    /// Calls a method that need not exist, such as `/tfplugin6.Provider/ListResource`.
+    pub async fn call_unlisted(&self, method: &'static str) -> Result<(), tonic::Status> {
+        let unavailable = |error: &dyn std::fmt::Display| tonic::Status::unavailable(error.to_string());
+        let channel = self.channel().await.map_err(|error| unavailable(&error))?;
+        let mut client = tonic::client::Grpc::new(channel);
+        client.ready().await.map_err(|error| unavailable(&error))?;
+        let codec = tonic_prost::ProstCodec::<Empty, Empty>::default();
+        let path = tonic::codegen::http::uri::PathAndQuery::from_static(method);
+        client.unary(tonic::Request::new(Empty {}), path, codec).await.map(|_| ())
+    }
+
     /// Asks it to end, as a CLI does.
     pub async fn shut_down(&self) -> Result<(), tonic::Status> {
         let channel = self.channel().await.map_err(|error| tonic::Status::unavailable(error.to_string()))?;

@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod lab;
+pub mod plugin;
 pub mod process;
 pub mod workspace;
 
