@@ -1,6 +1,7 @@
 //! Volumes on storages: names, allocation, files that are uploaded or downloaded.
 
 pub mod alloc;
+pub mod link;
 pub mod list;
 pub mod naming;
 pub mod volume;

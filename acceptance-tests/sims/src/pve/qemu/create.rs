@@ -2,7 +2,7 @@
 
 use super::disks::{self, Owner};
 use super::drive;
-use super::guard::{LockedTask, SHORT_PATIENCE, failure_text};
+use super::guard::{LockedTask, failure_text};
 use super::network::Network;
 use super::permission::Actor;
 use super::vm::{Options, Vm};
@@ -68,15 +68,14 @@ fn create(lab: &mut Lab, request: &Request) -> Answer {
         start: request.params.is_set("start"),
         managed: request.params.is_set("ha-managed"),
     };
-    let plan = LockedTask {
-        kind: "qmcreate",
-        id: vmid.to_string(),
-        vmids: vec![vmid],
-        patience: SHORT_PATIENCE,
-        time: lab.usual_task_time(),
-        check: |_: &mut Lab, _: &Upid| Ok(()),
-        work: move |lab: &mut Lab, upid: &Upid| creation.run(lab, upid),
-    }
+    let plan = LockedTask::new(
+        "qmcreate",
+        vmid,
+        lab.usual_task_time(),
+        |_: &mut Lab, _: &Upid| Ok(()),
+        move |lab: &mut Lab, upid: &Upid| creation.run(lab, upid),
+    )
+    .impatient()
     .plan()
     .or(move |lab, _| forget(lab, vmid));
     Ok(lab.start_task(&node, &request.who.0, plan).to_string().into())

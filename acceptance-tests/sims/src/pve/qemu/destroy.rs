@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::guard::{LockedTask, PATIENCE};
+use super::guard::LockedTask;
 use super::vm::Vm;
 use crate::pve::answer::{Answer, Failure};
 use crate::pve::content::naming::VolumeId;
@@ -28,18 +28,16 @@ fn destroy(lab: &mut Lab, request: &Request) -> Answer {
     let time = if has_images { lab.usual_task_time() } else { Duration::ZERO };
     let check_node = node.clone();
     let work_node = node.clone();
-    let plan = LockedTask {
-        kind: "qmdestroy",
-        id: vmid.to_string(),
-        vmids: vec![vmid],
-        patience: PATIENCE,
+    let plan = LockedTask::new(
+        "qmdestroy",
+        vmid,
         time,
-        check: move |lab: &mut Lab, _: &Upid| {
+        move |lab: &mut Lab, _: &Upid| {
             check(lab, &check_node, vmid, purge)?;
             if skip_lock { Ok(()) } else { lab.vm(&check_node, vmid)?.require_no_lock() }
         },
-        work: move |lab: &mut Lab, upid: &Upid| run(lab, upid, &work_node, vmid, purge, sweep),
-    }
+        move |lab: &mut Lab, upid: &Upid| run(lab, upid, &work_node, vmid, purge, sweep),
+    )
     .plan();
     Ok(lab.start_task(&node, &request.who.0, plan).to_string().into())
 }

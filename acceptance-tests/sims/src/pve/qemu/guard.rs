@@ -102,20 +102,14 @@ pub fn failure_text(failure: &Failure) -> String {
 
 /// A task that works while it holds lock files.
 pub struct LockedTask<C, W> {
-    /// Worker type.
-    pub kind: &'static str,
-    /// What it is about.
-    pub id: String,
-    /// VMs whose lock files it takes.
-    pub vmids: Vec<u32>,
-    /// How long it waits for them.
-    pub patience: Duration,
-    /// How long it works.
-    pub time: Duration,
-    /// Looks whether the work can be done, before it begins.
-    pub check: C,
-    /// The work.
-    pub work: W,
+    kind: &'static str,
+    id: String,
+    exclusive: Vec<u32>,
+    shared: Vec<u32>,
+    patience: Duration,
+    time: Duration,
+    check: C,
+    work: W,
 }
 
 impl<C, W> LockedTask<C, W>
@@ -123,44 +117,92 @@ where
     C: FnOnce(&mut Lab, &Upid) -> Result<(), Failure> + Send + 'static,
     W: FnOnce(&mut Lab, &Upid) -> Result<(), Failure> + Send + 'static,
 {
+    /// A task about one VM: `check` looks whether the work can be done, `work` does it after `time`.
+    pub fn new(kind: &'static str, vmid: u32, time: Duration, check: C, work: W) -> Self {
+        let id = vmid.to_string();
+        Self { kind, id, exclusive: vec![vmid], shared: Vec::new(), patience: PATIENCE, time, check, work }
+    }
+
+    /// Gives up early when a lock file is held.
+    #[must_use]
+    pub fn impatient(self) -> Self {
+        Self { patience: SHORT_PATIENCE, ..self }
+    }
+
+    /// Holds the lock files of these VMs instead; several tasks may share the one of a VM that is only read.
+    #[must_use]
+    pub fn locking(self, exclusive: Vec<u32>, shared: Vec<u32>) -> Self {
+        Self { exclusive, shared, ..self }
+    }
+
+    /// Names something else than the VM in the task's id.
+    #[must_use]
+    pub fn about(self, id: String) -> Self {
+        Self { id, ..self }
+    }
+
     /// The plan of the task.
     pub fn plan(self) -> Plan {
         let (kind, id) = (self.kind, self.id.clone());
-        let held = self.vmids.clone();
+        let (exclusive, shared) = (self.exclusive.clone(), self.shared.clone());
         Plan::new(kind, id, Duration::ZERO, move |lab, upid| self.begin(lab, upid))
-            .or(move |lab, upid| release(lab, upid, &held))
+            .or(move |lab, upid| release(lab, upid, &exclusive, &shared))
     }
 
     fn begin(self, lab: &mut Lab, upid: &Upid) -> Progress {
-        let busy =
-            self.vmids.iter().map(|vmid| lock_file(*vmid)).find(|path| lab.file_locks.contains_key(path));
-        if let Some(path) = busy {
-            let limit = self.patience;
+        let taken = |vmid: &u32| lab.file_locks.get(&lock_file(*vmid));
+        let busy = self.exclusive.iter().find(|vmid| taken(vmid).is_some()).or_else(|| {
+            self.shared.iter().find(|vmid| taken(vmid).is_some_and(|holder| readers(holder).is_none()))
+        });
+        if let Some(vmid) = busy {
+            let (path, limit) = (lock_file(*vmid), self.patience);
             return Progress::Waiting(Busy { path, limit }, Box::new(move |lab, upid| self.begin(lab, upid)));
         }
         if let Err(failure) = (self.check)(lab, upid) {
             return Progress::Failed(failure_text(&failure));
         }
-        for vmid in &self.vmids {
+        for vmid in &self.exclusive {
             lab.file_locks.insert(lock_file(*vmid), upid.to_string());
         }
-        let (vmids, work) = (self.vmids, self.work);
+        for vmid in &self.shared {
+            let holder = lab.file_locks.entry(lock_file(*vmid)).or_default();
+            *holder = shared_by(readers(holder).unwrap_or_default() + 1);
+        }
+        let (exclusive, shared, work) = (self.exclusive, self.shared, self.work);
         let finish = move |lab: &mut Lab, upid: &Upid| {
-            release(lab, upid, &vmids);
+            release(lab, upid, &exclusive, &shared);
             outcome(work(lab, upid))
         };
         Progress::Then(self.time, Box::new(finish))
     }
 }
 
-fn release(lab: &mut Lab, upid: &Upid, vmids: &[u32]) {
+/// Gives lock files back; those that the task did not come to take stay as they are.
+pub fn release(lab: &mut Lab, upid: &Upid, exclusive: &[u32], shared: &[u32]) {
     let holder = upid.to_string();
-    for vmid in vmids {
+    let mut held = false;
+    for vmid in exclusive {
         let path = lock_file(*vmid);
         if lab.file_locks.get(&path) == Some(&holder) {
             lab.file_locks.remove(&path);
+            held = true;
         }
     }
+    for path in shared.iter().filter(|_| held).map(|vmid| lock_file(*vmid)) {
+        match lab.file_locks.get(&path).and_then(|holder| readers(holder)) {
+            Some(count) if count > 1 => drop(lab.file_locks.insert(path, shared_by(count - 1))),
+            Some(_) => drop(lab.file_locks.remove(&path)),
+            None => {}
+        }
+    }
+}
+
+fn shared_by(count: u32) -> String {
+    format!("shared by {count}")
+}
+
+fn readers(holder: &str) -> Option<u32> {
+    holder.strip_prefix("shared by ")?.parse().ok()
 }
 
 #[cfg(test)]
@@ -205,15 +247,8 @@ mod tests {
     #[test]
     fn a_task_waits_for_a_lock_file_and_gives_it_back() {
         let mut lab = lab();
-        let task = LockedTask {
-            kind: "qmsnapshot",
-            id: "100".to_owned(),
-            vmids: vec![100],
-            patience: SHORT_PATIENCE,
-            time: Duration::ZERO,
-            check: |_: &mut Lab, _: &Upid| Ok(()),
-            work: |_: &mut Lab, _: &Upid| Ok(()),
-        };
+        let nothing = |_: &mut Lab, _: &Upid| Ok(());
+        let task = LockedTask::new("qmsnapshot", 100, Duration::ZERO, nothing, nothing).impatient();
         let plan = task.plan();
         lab.file_locks.insert(lock_file(100), "somebody".to_owned());
         let upid: Upid = "UPID:pve1:00000776:0008CC0B:6B03BBC4:qmsnapshot:100:root@pam:".parse().unwrap();
@@ -224,5 +259,30 @@ mod tests {
         assert_eq!(lab.file_locks[&lock_file(100)], upid.to_string());
         assert!(matches!(step(&mut lab, &upid), Progress::Done));
         assert!(lab.file_locks.is_empty());
+    }
+
+    #[test]
+    fn a_lock_file_may_be_shared_by_readers_but_not_with_a_writer() {
+        let mut lab = lab();
+        let nothing = |_: &mut Lab, _: &Upid| Ok(());
+        let clone = |newid: u32| {
+            LockedTask::new("qmclone", 100, Duration::ZERO, nothing, nothing)
+                .locking(vec![newid], vec![100])
+                .plan()
+                .step
+        };
+        let upid = |pid: u32| {
+            format!("UPID:pve1:{pid:08X}:0008CC0B:6B03BBC4:x:100:root@pam:").parse::<Upid>().unwrap()
+        };
+        let Progress::Then(_, first) = clone(101)(&mut lab, &upid(1)) else { panic!("the first waits") };
+        let Progress::Then(_, second) = clone(102)(&mut lab, &upid(2)) else { panic!("the second waits") };
+        let writer = LockedTask::new("qmstart", 100, Duration::ZERO, nothing, nothing).plan().step;
+        let Progress::Waiting(_, writer) = writer(&mut lab, &upid(3)) else {
+            panic!("the writer does not wait")
+        };
+        assert!(matches!(first(&mut lab, &upid(1)), Progress::Done));
+        let Progress::Waiting(_, writer) = writer(&mut lab, &upid(3)) else { panic!("one reader is left") };
+        assert!(matches!(second(&mut lab, &upid(2)), Progress::Done));
+        assert!(matches!(writer(&mut lab, &upid(3)), Progress::Then(..)));
     }
 }

@@ -1,6 +1,6 @@
 //! Suspending a VM to disk.
 
-use super::guard::{LockedTask, PATIENCE};
+use super::guard::LockedTask;
 use super::options;
 use crate::pve::answer::{Answer, Failure};
 use crate::pve::content::alloc::NewImage;
@@ -21,18 +21,16 @@ pub fn suspend_to_disk(lab: &mut Lab, request: &Request) -> Answer {
     lab.enabled_storage(&node, &storage)?;
     let check_node = node.clone();
     let work_node = node.clone();
-    let plan = LockedTask {
-        kind: "qmsuspend",
-        id: vmid.to_string(),
-        vmids: vec![vmid],
-        patience: PATIENCE,
-        time: lab.usual_task_time(),
-        check: move |lab: &mut Lab, _: &Upid| {
+    let plan = LockedTask::new(
+        "qmsuspend",
+        vmid,
+        lab.usual_task_time(),
+        move |lab: &mut Lab, _: &Upid| {
             lab.vm(&check_node, vmid)?.require_no_lock()?;
             lab.change_vm(vmid, |vm| vm.set("lock", "suspending"));
             Ok(())
         },
-        work: move |lab: &mut Lab, upid: &Upid| {
+        move |lab: &mut Lab, upid: &Upid| {
             let state = save_state(lab, &work_node, vmid, &storage, "suspend", upid)?;
             lab.change_vm(vmid, |vm| {
                 vm.process = None;
@@ -42,7 +40,7 @@ pub fn suspend_to_disk(lab: &mut Lab, request: &Request) -> Answer {
             });
             Ok(())
         },
-    }
+    )
     .plan()
     .or(move |lab, _| {
         lab.file_locks.remove(&super::guard::lock_file(vmid));

@@ -1,6 +1,8 @@
 //! Virtual machines: `/nodes/{node}/qemu/**`.
 
+pub mod agent;
 pub mod boot;
+pub mod clone;
 pub mod cloudinit;
 pub mod cloudinit_calls;
 pub mod config;
@@ -8,19 +10,27 @@ pub mod create;
 pub mod destroy;
 pub mod disks;
 pub mod drive;
+pub mod feature;
 pub mod guard;
 pub mod hibernate;
 pub mod hotplug;
 pub mod managed;
+pub mod migrate;
+pub mod move_disk;
 pub mod network;
 pub mod normal;
 pub mod options;
 pub mod pending;
 pub mod permission;
 pub mod power;
+pub mod reassign;
+pub mod resize;
+pub mod rollback;
 pub mod shutdown;
 pub mod size;
+pub mod snapshot;
 pub mod status;
+pub mod template;
 pub mod update;
 pub mod vm;
 
@@ -28,11 +38,20 @@ use super::handlers::Route;
 
 /// Handlers of this part.
 pub const ROUTES: &[&[Route]] = &[
+    agent::ROUTES,
+    clone::ROUTES,
     cloudinit_calls::ROUTES,
     config::ROUTES,
     create::ROUTES,
     destroy::ROUTES,
+    feature::ROUTES,
+    migrate::ROUTES,
+    move_disk::ROUTES,
     power::ROUTES,
+    resize::ROUTES,
+    rollback::ROUTES,
     shutdown::ROUTES,
+    snapshot::ROUTES,
     status::ROUTES,
+    template::ROUTES,
 ];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::guard::{LockedTask, PATIENCE};
+use super::guard::LockedTask;
 use super::vm::{Process, Vm};
 use super::{cloudinit, drive};
 use crate::pve::answer::{Answer, Failure};
@@ -79,21 +79,19 @@ fn short_task(lab: &mut Lab, request: &Request, kind: &'static str, change: fn(&
     let (node, vmid) = (request.node().to_owned(), request.vmid());
     let skip_lock = request.params.is_set("skiplock");
     let check_node = node.clone();
-    let plan = LockedTask {
+    let plan = LockedTask::new(
         kind,
-        id: vmid.to_string(),
-        vmids: vec![vmid],
-        patience: PATIENCE,
-        time: Duration::ZERO,
-        check: move |lab: &mut Lab, _: &Upid| {
+        vmid,
+        Duration::ZERO,
+        move |lab: &mut Lab, _: &Upid| {
             let vm = lab.vm(&check_node, vmid)?;
             if skip_lock { Ok(()) } else { vm.require_no_lock() }
         },
-        work: move |lab: &mut Lab, _: &Upid| {
+        move |lab: &mut Lab, _: &Upid| {
             lab.change_vm(vmid, |vm| vm.process.iter_mut().for_each(change));
             Ok(())
         },
-    }
+    )
     .plan();
     Ok(lab.start_task(&node, &request.who.0, plan).to_string().into())
 }
@@ -108,15 +106,13 @@ pub fn start_as(lab: &mut Lab, node: &str, vmid: u32, who: &Principal) {
 pub fn start_plan(lab: &Lab, node: &str, vmid: u32, skip_lock: bool) -> Plan {
     let check_node = node.to_owned();
     let work_node = node.to_owned();
-    LockedTask {
-        kind: "qmstart",
-        id: vmid.to_string(),
-        vmids: vec![vmid],
-        patience: PATIENCE,
-        time: lab.usual_task_time(),
-        check: move |lab: &mut Lab, _: &Upid| require_startable(lab, &check_node, vmid, skip_lock),
-        work: move |lab: &mut Lab, upid: &Upid| run_start(lab, &work_node, vmid, upid),
-    }
+    LockedTask::new(
+        "qmstart",
+        vmid,
+        lab.usual_task_time(),
+        move |lab: &mut Lab, _: &Upid| require_startable(lab, &check_node, vmid, skip_lock),
+        move |lab: &mut Lab, upid: &Upid| run_start(lab, &work_node, vmid, upid),
+    )
     .plan()
 }
 
@@ -187,21 +183,19 @@ fn missing_bridge(lab: &Lab, node: &str, vm: &Vm) -> Option<String> {
 pub fn stop_plan(lab: &Lab, node: &str, vmid: u32, skip_lock: bool) -> Plan {
     let running = lab.vm(node, vmid).is_ok_and(Vm::is_running);
     let node = node.to_owned();
-    LockedTask {
-        kind: "qmstop",
-        id: vmid.to_string(),
-        vmids: vec![vmid],
-        patience: PATIENCE,
-        time: if running { lab.usual_task_time() } else { Duration::ZERO },
-        check: move |lab: &mut Lab, _: &Upid| {
+    LockedTask::new(
+        "qmstop",
+        vmid,
+        if running { lab.usual_task_time() } else { Duration::ZERO },
+        move |lab: &mut Lab, _: &Upid| {
             let vm = lab.vm_on_node(&node, vmid)?;
             if vm.is_running() && !skip_lock { vm.require_no_lock() } else { Ok(()) }
         },
-        work: move |lab: &mut Lab, _: &Upid| {
+        move |lab: &mut Lab, _: &Upid| {
             halt(lab, vmid);
             Ok(())
         },
-    }
+    )
     .plan()
 }
 
