@@ -99,10 +99,10 @@ impl Cloning {
         }
         if let Some(storage) = &self.storage {
             lab.enabled_storage(&self.node, storage)?;
-            if let Some(target) = &self.target {
-                if !lab.enabled_storage(target, storage)?.is_shared() {
-                    return Err(Failure::died(format!("can't clone to non-shared storage '{storage}'")));
-                }
+            if let Some(target) = &self.target
+                && !lab.enabled_storage(target, storage)?.is_shared()
+            {
+                return Err(Failure::died(format!("can't clone to non-shared storage '{storage}'")));
             }
         }
         let vm = lab.vm_on_node(&self.node, self.source)?;
@@ -193,6 +193,7 @@ impl Cloning {
         match result {
             Ok(vm) => {
                 lab.store_vm(self.newid, vm);
+                lab.mark_fresh(self.newid);
                 if let Some(pool) = self.pool.as_ref().and_then(|pool| lab.pools.get_mut(pool)) {
                     pool.guests.insert(self.newid);
                 }

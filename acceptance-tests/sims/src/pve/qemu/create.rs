@@ -183,6 +183,7 @@ impl Creation {
         }
         vm.set("meta", format!("creation-qemu={QEMU_VERSION},ctime={}", lab.now()));
         lab.store_vm(self.vmid, vm);
+        lab.mark_fresh(self.vmid);
         Ok(())
     }
 }

@@ -82,10 +82,10 @@ fn preview_of(lab: &Lab, node: &str, volume: &LocalVolume) -> Value {
         "replicate": u8::from(volume.drive.option("replicate") != Some("0")),
         "shared": 0,
     });
-    if volume.drive.option("size").is_some() {
-        if let Some(found) = lab.volume(node, &volume.id) {
-            item["size"] = found.size.into();
-        }
+    if volume.drive.option("size").is_some()
+        && let Some(found) = lab.volume(node, &volume.id)
+    {
+        item["size"] = found.size.into();
     }
     item
 }

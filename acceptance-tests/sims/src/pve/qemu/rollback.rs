@@ -82,10 +82,10 @@ fn remove(lab: &mut Lab, request: &Request) -> Answer {
     Named::of(request).start(lab, request, "qmdelsnapshot", "snapshot-delete", check, |named, lab, upid| {
         let (_, snapshot) = named.find(lab)?;
         let snapshot = snapshot.clone();
-        if let Some(id) = snapshot.get("vmstate").and_then(|state| VolumeId::parse(state)) {
-            if let Err(failure) = lab.free(&named.node, &id) {
-                lab.tasks.log(upid, failure.message.trim_end());
-            }
+        if let Some(id) = snapshot.get("vmstate").and_then(|state| VolumeId::parse(state))
+            && let Err(failure) = lab.free(&named.node, &id)
+        {
+            lab.tasks.log(upid, failure.message.trim_end());
         }
         for (_, drive) in drives_of(&snapshot) {
             let volume = VolumeId::parse(&drive.file).and_then(|id| lab.volume_mut(&named.node, &id));
