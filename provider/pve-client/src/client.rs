@@ -348,5 +348,5 @@ fn decode_answer(call: &Call, response: &Response) -> Result<Map<String, Value>>
         .text("message")
         .filter(|text| !text.trim().is_empty())
         .unwrap_or_else(|| response.reason.clone());
-    Err(Error::from_answer(response.status, &message, fields))
+    Err(Error::from_answer(&call.path, response.status, &message, fields))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Problem, Upid, classify};
+use crate::{Problem, Upid, problem::classify_for};
 
 /// The result of anything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -122,9 +122,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// The error of an answer with a failure status.
-    pub(crate) fn from_answer(status: u16, message: &str, fields: BTreeMap<String, String>) -> Self {
+    /// The error of an answer with a failure status to a call of `path`.
+    pub(crate) fn from_answer(
+        path: &str,
+        status: u16,
+        message: &str,
+        fields: BTreeMap<String, String>,
+    ) -> Self {
         let message = message.trim().to_owned();
+        let classify = |text: &str| classify_for(path, text);
         let problem = classify(&message);
         match (status, problem) {
             (401, _) => Self::Unauthorized { message },
@@ -213,27 +219,35 @@ mod tests {
     fn answers_become_the_error_a_caller_can_act_on() {
         let none = BTreeMap::new;
         let one = |k: &str, v: &str| BTreeMap::from([(k.to_owned(), v.to_owned())]);
-        assert!(matches!(Error::from_answer(401, "No ticket", none()), Error::Unauthorized { .. }));
         assert!(matches!(
-            Error::from_answer(403, "Permission check failed (pool 'x' does not exist)", none()),
+            Error::from_answer("/cluster/backup", 401, "No ticket", none()),
+            Error::Unauthorized { .. }
+        ));
+        assert!(matches!(
+            Error::from_answer(
+                "/cluster/backup",
+                403,
+                "Permission check failed (pool 'x' does not exist)",
+                none()
+            ),
             Error::Forbidden { .. }
         ));
         assert!(
-            matches!(Error::from_answer(500, "VM is locked (backup)\n", none()), Error::Locked { lock: Some(l), .. } if l == "backup")
+            matches!(Error::from_answer("/cluster/backup", 500, "VM is locked (backup)\n", none()), Error::Locked { lock: Some(l), .. } if l == "backup")
         );
         let failed = "Parameter verification failed.\n";
         assert!(
-            matches!(Error::from_answer(400, failed, one("id", "No such job")), Error::NotFound { message } if message == "No such job")
+            matches!(Error::from_answer("/cluster/backup", 400, failed, one("id", "No such job")), Error::NotFound { message } if message == "No such job")
         );
         assert!(
-            matches!(Error::from_answer(400, failed, one("memory", "type check ('integer') failed")), Error::Rejected { fields, .. } if fields.contains_key("memory"))
+            matches!(Error::from_answer("/cluster/backup", 400, failed, one("memory", "type check ('integer') failed")), Error::Rejected { fields, .. } if fields.contains_key("memory"))
         );
         let locked = "400 Parameter verification failed.\npool: option conflicts with option 'vmid'\n";
         assert!(
-            matches!(Error::from_answer(500, locked, none()), Error::Rejected { fields, .. } if fields["pool"] == "option conflicts with option 'vmid'")
+            matches!(Error::from_answer("/cluster/backup", 500, locked, none()), Error::Rejected { fields, .. } if fields["pool"] == "option conflicts with option 'vmid'")
         );
         assert!(matches!(
-            Error::from_answer(500, "no options specified", none()),
+            Error::from_answer("/cluster/backup", 500, "no options specified", none()),
             Error::Refused { status: 500, .. }
         ));
     }

@@ -57,7 +57,7 @@ pub use network::{Interface, Network};
 pub use node_settings::{Dns, HostsFile};
 pub use nodes::{Node, Version};
 pub use pools::{Pool, PoolEdit};
-pub use problem::{Problem, classify};
+pub use problem::Problem;
 pub use property::{Drive, Net, PropertyString, Size};
 pub use replication::ReplicationJob;
 pub use resources::{Cluster, ClusterNode, ClusterStorage, Guest, GuestKind};

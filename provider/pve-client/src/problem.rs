@@ -5,6 +5,8 @@
 pub enum Problem {
     /// The object does not exist.
     NotFound,
+    /// Something else that the request names, such as a storage, does not exist: the object itself may be there.
+    MissingReference,
     /// The id is taken.
     AlreadyExists,
     /// The digest is stale.
@@ -40,7 +42,7 @@ pub enum Problem {
 /// Reads an error text. Emitters: qemu-server 9.2.6 (`QemuServer.pm`, `API2/Qemu.pm`, `QemuConfig.pm`),
 /// pve-guest-common 6.0.2 (`AbstractConfig.pm`), pve-common 9.2.1 (`Tools.pm`, `SectionConfig.pm`),
 /// pve-access-control 9.1.1 and pve-manager 9.2.11 (`API2/Pool.pm`).
-pub fn classify(text: &str) -> Problem {
+fn classify(text: &str) -> Problem {
     let text = text.trim().to_ascii_lowercase();
     let has = |part: &str| text.contains(part);
     if has("checksum mismatch (file change by other user") || has("detected modified configuration") {
@@ -88,6 +90,45 @@ pub fn classify(text: &str) -> Problem {
     } else {
         Problem::Other
     }
+}
+
+/// Reads an error text about one object. A storage that is gone must not make the VM that was on it look gone.
+/// `object` is the path of the call, or the type of the task.
+pub(crate) fn classify_for(object: &str, text: &str) -> Problem {
+    match classify(text) {
+        Problem::NotFound if !concerns(object, &text.trim().to_ascii_lowercase()) => {
+            Problem::MissingReference
+        }
+        problem => problem,
+    }
+}
+
+/// What a text says is missing, and in which paths and types of tasks that is the object itself. The first that fits
+/// counts: a missing token is named with its user.
+const NOUNS: [(&str, &[&str]); 15] = [
+    ("cluster node", &[]),
+    ("configuration file", &["/qemu", "/lxc", "qm", "vz"]),
+    ("snapshot", &["/snapshot", "qmsnapshot", "qmdelsnapshot", "qmrollback"]),
+    ("token", &["/token"]),
+    ("user", &["/access/users", "/access/tfa", "/access/password"]),
+    ("group", &["/access/groups"]),
+    ("role", &["/access/roles"]),
+    ("pool", &["/pools"]),
+    ("storage", &["/storage"]),
+    ("mapping", &["/cluster/mapping"]),
+    ("resource", &["/cluster/ha/resources"]),
+    ("rule", &["/cluster/ha/rules"]),
+    ("interface", &["/network"]),
+    ("task", &["/tasks"]),
+    ("job", &["/cluster/backup", "/cluster/replication", "/cluster/jobs", "/replication"]),
+];
+
+fn concerns(object: &str, text: &str) -> bool {
+    let noun = NOUNS.iter().find(|(noun, _)| text.contains(noun));
+    // A volume is not gone because its storage is.
+    let volume = object.contains("/content");
+    // Kinds of objects that this client does not speak of yet.
+    !volume && noun.is_none_or(|(_, objects)| objects.iter().any(|part| object.contains(part)))
 }
 
 fn missing(text: &str) -> bool {
@@ -187,6 +228,44 @@ mod tests {
             ("hostname lookup 'nope' failed - failed to get address info", P::Other),
         ] {
             assert_eq!(classify(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_the_object_only_where_it_is_what_the_call_is_about() {
+        use Problem as P;
+        let vm = "/nodes/pve1/qemu/100";
+        for (object, text, want) in [
+            (vm, "Configuration file 'nodes/pve1/qemu-server/100.conf' does not exist", P::NotFound),
+            (vm, "storage 'gone' does not exist", P::MissingReference),
+            ("qmdestroy", "storage 'gone' does not exist", P::MissingReference),
+            ("qmdestroy", "Configuration file 'nodes/pve1/qemu-server/100.conf' does not exist", P::NotFound),
+            ("qmdelsnapshot", "snapshot 'snap1' does not exist", P::NotFound),
+            ("/nodes/pve1/qemu/100/clone", "no such cluster node 'nope'", P::MissingReference),
+            (
+                "/nodes/pve1/qemu/100/clone",
+                "unable to find configuration file for VM 100 on node 'pve1'",
+                P::NotFound,
+            ),
+            ("/storage/gone", "storage 'gone' does not exist", P::NotFound),
+            ("/nodes/pve1/storage/gone/status", "No such storage.", P::NotFound),
+            (
+                "/nodes/pve1/storage/gone/content/gone%3Ax",
+                "storage 'gone' does not exist",
+                P::MissingReference,
+            ),
+            ("/access/users/a@pve/token/t", "no such token 't' for user 'a@pve'", P::NotFound),
+            ("/access/users/a@pve", "update user failed: no such user ('a@pve')", P::NotFound),
+            ("/pools", "delete pool failed: pool 'x' does not exist", P::NotFound),
+            ("/cluster/ha/resources/vm:9", "no such resource 'vm:9'", P::NotFound),
+            ("/cluster/ha/rules/x", "no such ha rule 'x'", P::NotFound),
+            ("/cluster/mapping/dir/x", "mapping 'x' not found", P::NotFound),
+            ("/cluster/backup/x", "No such job 'x'", P::NotFound),
+            ("/nodes/pve1/network/vmbr9", "interface does not exist", P::NotFound),
+            ("/nodes/pve1/tasks/UPID/status", "no such task", P::NotFound),
+            (vm, "VM is locked (backup)", P::Locked),
+        ] {
+            assert_eq!(classify_for(object, text), want, "{object}: {text}");
         }
     }
 }

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use serde_json::{Map, Value};
 
 use crate::{
-    Call, Error, NodeName, Params, Pve, Result, Upid, call::segment, classify, decode::Fields as _,
-    decode::objects,
+    Call, Error, NodeName, Params, Pve, Result, Upid, call::segment, decode::Fields as _, decode::objects,
+    problem::classify_for,
 };
 
 /// How many log lines an error or a list of warnings may hold.
@@ -68,7 +68,8 @@ impl Pve {
             return Ok(Finished { upid: upid.clone(), warnings });
         }
         let log_tail = log[log.len().saturating_sub(TAIL)..].to_vec();
-        Err(Error::TaskFailed { upid: upid.clone(), problem: classify(&exit), message: exit, log_tail })
+        let problem = classify_for(upid.kind(), &exit);
+        Err(Error::TaskFailed { upid: upid.clone(), problem, message: exit, log_tail })
     }
 
     /// The exit status. A proxy that restarts, or a network that is gone for a moment, does not end the task, so an

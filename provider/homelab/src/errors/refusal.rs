@@ -77,6 +77,11 @@ fn advice(problem: Problem) -> (Option<&'static str>, &'static str) {
             Some("Object does not exist"),
             "Check the names in the configuration. If it was deleted outside, plan again: the plan shows what is left.",
         ),
+        Problem::MissingReference => (
+            Some("Reference does not exist"),
+            "Something that this names, such as a storage or a node, does not exist. Check the names in the \
+             configuration, or restore what is missing.",
+        ),
         Problem::AlreadyExists => {
             (Some("Object already exists"), "Choose another name or ID, or import what is there.")
         }
