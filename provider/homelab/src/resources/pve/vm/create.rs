@@ -84,8 +84,13 @@ async fn source(cx: &Cx, pve: &Pve, creations: &Creations, want: &Vm) -> Result<
     let what = format!("find VM {} to clone", clone.vm_id);
     let id = VmId::new(clone.vm_id)
         .map_err(|error| Error::new("Invalid value", format!("{error}.")).at("clone.vm_id"))?;
-    let cluster = creations.at_first(pve).await.explain::<Vm>(cx, &what)?;
-    if let Some(guest) = cluster.guest(id) {
+    // A template that is older than this run is in the first list, and one that is younger in the present one.
+    let first = creations.at_first(pve).await.explain::<Vm>(cx, &what)?;
+    let now = match first.guest(id) {
+        Some(_) => first,
+        None => pve.cluster().await.explain::<Vm>(cx, &what)?,
+    };
+    if let Some(guest) = now.guest(id) {
         let at = VmAddress::new(guest.node.clone(), id);
         return Ok(Some(Source { at, running: guest.status == "running" }));
     }

@@ -57,8 +57,8 @@ pub struct Vm {
     #[schema(wire = "template", default = false)]
     pub template: Defaulted<bool>,
 
-    /// Whether the machine runs. Default `true`, and `false` for a template.
-    #[schema(default = true)]
+    /// Whether the machine runs. By default it does, and a template does not.
+    #[schema(keep)]
     pub started: Defaulted<bool>,
 
     /// Whether the machine starts with its node. Proxmox VE's default is `false`.

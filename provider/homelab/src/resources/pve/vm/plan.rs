@@ -16,10 +16,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
         foresight::destroy(plan);
         return Ok(());
     }
-    let config = plan.config;
-    if config.attribute("started").is_null() && plan.planned.attribute("template").as_bool() == Some(true) {
-        plan.set("started", false);
-    }
+    power(plan);
     let before = plan.prior.as_ref().map(|prior| prior.encode());
     if let Some(before) = &before {
         leave_unknown(before, plan);
@@ -29,8 +26,23 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
             plan.require_replace("template");
         }
         foresight::change(before, plan);
+        // The framework has not seen this change.
+        if plan.planned.attribute("started") != before.attribute("started") {
+            plan.mark_unknown("pending_changes");
+        }
     }
     lookups::check(cx, before.as_ref(), plan).await
+}
+
+/// Plans whether the machine runs, when the configuration does not say.
+fn power(plan: &mut Plan<'_, Vm>) {
+    if !plan.config.attribute("started").is_null() {
+        return;
+    }
+    match plan.planned.attribute("template").as_bool() {
+        Some(template) => plan.set("started", !template),
+        None => plan.mark_unknown("started"),
+    }
 }
 
 /// The message for a machine to clone that is not there.
