@@ -164,6 +164,11 @@ impl Core {
         &self.found
     }
 
+    /// How large they are on the wire, in bytes.
+    pub fn schema_size(&self) -> usize {
+        prost::Message::encoded_len(&self.found)
+    }
+
     /// A client for requests that no core would make.
     pub fn client(&self) -> ProviderClient<Channel> {
         self.client.clone()

@@ -20,7 +20,12 @@ use tokio::task::JoinHandle;
 const POOL: &str = "homelab_pve_pool";
 
 async fn stop(core: &Core) {
-    let answer = core.client().stop_provider(stop_provider::Request {}).await.unwrap().into_inner();
+    let answer = core
+        .client()
+        .stop_provider(stop_provider::Request {})
+        .await
+        .expect("a stop is answered")
+        .into_inner();
     assert_eq!(answer.error, "");
 }
 
@@ -42,7 +47,7 @@ async fn it_ends_at_once_with_the_streams_of_the_core_still_open() {
 /// An apply of a pool in a slow lab: the pool is made, and the provider waits for the next answer.
 async fn running_apply(lab: &Lab, core: &Arc<Core>) -> JoinHandle<Result<Applied, Failure>> {
     let config = json!({ "name": "slow" });
-    let plan = core.plan(POOL, None, &config).await.unwrap();
+    let plan = core.plan(POOL, None, &config).await.expect("a pool can be planned");
     let core = core.clone();
     let apply = tokio::spawn(async move { core.apply(&plan, &config).await });
     wait_for("the creation of the pool", Duration::from_secs(20), || (lab.writes() > 0).then_some(()));

@@ -111,7 +111,7 @@ async fn standard_input_is_never_read() {
 
 /// The folder of a plugin's socket.
 fn folder(plugin: &Plugin) -> &Path {
-    Path::new(&plugin.handshake.address).parent().unwrap()
+    Path::new(&plugin.handshake.address).parent().expect("a socket is in a folder")
 }
 
 /// 8.
