@@ -5,6 +5,7 @@ mod data_sources;
 mod ephemeral;
 pub mod errors;
 mod functions;
+pub mod image;
 mod memory;
 mod preflight;
 pub mod provider;

@@ -1,0 +1,3 @@
+//! Disk images: what is done to them on the way to a node.
+
+pub mod decode;
