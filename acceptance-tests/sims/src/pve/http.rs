@@ -185,7 +185,11 @@ async fn exchange(server: &Arc<Server>, raw: &Raw, body: Incoming, faults: &[Fau
                 return Err(Failure::permission("user != null"));
             }
         } else {
-            lab.check_permissions(&who, &method.permissions, &params)?;
+            // An upload is refused before its file is read, so the refusal has no body.
+            lab.check_permissions(&who, &method.permissions, &params).map_err(|failure| match upload {
+                Some(_) => Failure::bare(failure.status, failure.reason()),
+                None => failure,
+            })?;
         }
         if method.proxied {
             reach(&lab, params.text_or_empty("node"))?;

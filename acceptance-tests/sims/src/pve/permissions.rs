@@ -226,7 +226,7 @@ impl Lab {
         if let Some(needed) = option(options, "require_param").and_then(Value::as_str)
             && !params.has(needed)
         {
-            return Ok(());
+            return Err(Failure::permission(""));
         }
         let path = normalized(&filled(text(parts.first()), params));
         let names = names(parts.get(1));

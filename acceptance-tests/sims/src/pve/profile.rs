@@ -44,6 +44,8 @@ pub struct Profile {
     pub nodes: Vec<String>,
     /// Bridges that each node has.
     pub bridges: Vec<String>,
+    /// Logical processors of each node; 16 if not given.
+    pub processors: Option<u32>,
     /// Storages in the order of `storage.cfg`: id, plugin, options.
     pub storages: Vec<StorageProfile>,
     /// Files that lie on the storages, on every node.
@@ -98,6 +100,7 @@ impl Profile {
         let content = "backup,import,images,iso,rootdir,snippets,vztmpl";
         Self {
             nodes: vec!["pve1".to_owned()],
+            processors: Some(2),
             bridges: vec!["vmbr0".to_owned(), "vmbr1".to_owned()],
             storages: vec![storage("local", "dir", &[("path", "/var/lib/vz"), ("content", content)])],
             ..Self::default()
@@ -192,7 +195,7 @@ impl Profile {
         let id = u32::try_from(index).unwrap_or_default() + 1;
         let mut node = Node {
             id,
-            processors: 16,
+            processors: self.processors.unwrap_or(16),
             memory: 64 << 30,
             disk: 256 << 30,
             disk_used: 36 << 30,

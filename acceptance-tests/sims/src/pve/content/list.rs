@@ -131,7 +131,7 @@ fn read_volume(lab: &mut Lab, request: &Request) -> Answer {
     lab.require_volume(&request.who, None, &id)?;
     lab.usable_storage(request.node(), &id.storage)?;
     let path = lab.volume_path(&id).map_err(Failure::died)?;
-    let missing = || Failure::died(format!("failed to stat '{path}'"));
+    let missing = || Failure::died(format!("volume_size_info on '{id}' failed - no format"));
     let volume = lab.volume(request.node(), &id).ok_or_else(missing)?;
     let mut item = json!({"path": path, "size": volume.size, "used": volume.used, "format": volume.format});
     if let Some(base) = &volume.base {

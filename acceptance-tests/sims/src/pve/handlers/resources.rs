@@ -80,7 +80,7 @@ impl Lab {
         entry["name"] = json!(vm.display_name(vmid));
         entry["template"] = json!(i32::from(vm.is_template()));
         entry["uptime"] = json!(status::uptime(self, vm));
-        entry["maxcpu"] = json!(status::cpus(vm));
+        entry["maxcpu"] = json!(status::cpus(self, vm));
         entry["maxmem"] = json!(maximum);
         entry["maxdisk"] = json!(status::boot_disk_size(vm));
         for key in ["cpu", "disk", "diskread", "diskwrite", "netin", "netout", "mem", "memhost"] {

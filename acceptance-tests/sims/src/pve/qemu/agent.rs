@@ -167,7 +167,7 @@ fn users(lab: &mut Lab, request: &Request) -> Answer {
 }
 
 fn vcpus(lab: &mut Lab, request: &Request) -> Answer {
-    let count = super::status::cpus(answering(lab, request)?);
+    let count = super::status::cpus(lab, answering(lab, request)?);
     let cpu = |number| json!({"logical-id": number, "online": true, "can-offline": number != 0});
     result((0..count).map(cpu).collect::<Vec<_>>().into())
 }

@@ -49,8 +49,7 @@ fn write_in_background(lab: &mut Lab, request: &Request) -> Answer {
     let vmid = request.vmid();
     lab.require_unlocked_file(vmid)?;
     change.require_current(lab)?;
-    let time = if change.makes_volumes() { lab.usual_task_time() } else { std::time::Duration::ZERO };
-    let plan = Plan::new("qmconfig", vmid.to_string(), time, move |lab, upid| {
+    let plan = Plan::new("qmconfig", vmid.to_string(), lab.usual_task_time(), move |lab, upid| {
         let mut log = vec![change.summary()];
         let result = change.apply(lab, &mut log);
         log.into_iter().for_each(|line| lab.tasks.log(upid, line));

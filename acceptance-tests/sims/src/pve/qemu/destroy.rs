@@ -23,9 +23,9 @@ fn destroy(lab: &mut Lab, request: &Request) -> Answer {
     }
     check(lab, &node, vmid, purge)?;
     let vm = lab.vm(&node, vmid)?;
-    // Freeing images takes a while; without any, only a file is removed.
-    let has_images = vm.drives().next().is_some() || vm.unused().next().is_some();
-    let time = if has_images { lab.usual_task_time() } else { Duration::ZERO };
+    // Freeing images and leaving other configurations takes a while; without that, only a file is removed.
+    let takes_time = lab.is_managed(vmid) || vm.drives().next().is_some() || vm.unused().next().is_some();
+    let time = if takes_time { lab.usual_task_time() } else { Duration::ZERO };
     let check_node = node.clone();
     let work_node = node.clone();
     let plan = LockedTask::new(

@@ -1,6 +1,6 @@
 //! From a pending change to one in force: at once on a stopped VM, by hot-plugging on a running one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cloudinit;
 use super::drive::{self, Drive};
@@ -34,8 +34,13 @@ impl Lab {
         self.store_vm(vmid, vm);
     }
 
-    /// Applies what a running VM can take over and leaves the rest pending.
-    pub fn apply_running(&mut self, vmid: u32, log: &mut Vec<String>) -> Problems {
+    /// Applies what a running VM can take over of the options that were just changed, and leaves the rest pending.
+    pub fn apply_running(
+        &mut self,
+        vmid: u32,
+        touched: &BTreeSet<String>,
+        log: &mut Vec<String>,
+    ) -> Problems {
         let Some(mut vm) = self.vms.get(&vmid).cloned() else { return Problems::new() };
         let mut problems = Problems::new();
         let immediate: Vec<String> =
@@ -48,6 +53,9 @@ impl Lab {
         }
         let features = Features::of(vm.get("hotplug"));
         for (key, force) in vm.pending_delete.clone() {
+            if !touched.contains(&key) {
+                continue;
+            }
             match hotplug::remove(&vm, &key, features, self.guest_systems.react) {
                 Plug::Now => {
                     cloudinit::record_change(&mut vm, &key, None);
@@ -61,6 +69,9 @@ impl Lab {
             }
         }
         for (key, value) in vm.pending.clone() {
+            if !touched.contains(&key) {
+                continue;
+            }
             match hotplug::change(&vm, &key, &value, features, self.guest_systems.react) {
                 Plug::Now => {
                     vm.pending.remove(&key);

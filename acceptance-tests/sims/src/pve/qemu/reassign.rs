@@ -133,7 +133,8 @@ impl Handover {
         lab.change_vm(*target, |vm| drop(vm.pending.insert(target_slot.clone(), drive.to_string())));
         let mut log = Vec::new();
         if lab.vms.get(target).is_some_and(Vm::is_running) {
-            let problems = lab.apply_running(*target, &mut log);
+            let touched = [target_slot.clone()].into();
+            let problems = lab.apply_running(*target, &touched, &mut log);
             if !problems.is_empty() {
                 return Err(Failure::parameters(problems));
             }

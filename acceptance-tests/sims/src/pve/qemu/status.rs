@@ -99,11 +99,12 @@ fn qmp_status(vm: &Vm) -> &'static str {
     }
 }
 
-/// Number of virtual CPUs.
-pub fn cpus(vm: &Vm) -> u64 {
+/// Number of virtual CPUs, as far as the node has as many.
+pub fn cpus(lab: &Lab, vm: &Vm) -> u64 {
+    let host = lab.nodes.get(&vm.node).map_or(u64::MAX, |node| u64::from(node.processors));
     let number = |key: &str| vm.get(key).and_then(|text| text.parse::<u64>().ok());
     let all = number("sockets").unwrap_or(1) * number("cores").unwrap_or(1);
-    number("vcpus").map_or(all, |vcpus| vcpus.min(all))
+    number("vcpus").unwrap_or(all).min(all).min(host)
 }
 
 /// Bytes of memory.
@@ -130,7 +131,7 @@ fn basics(lab: &Lab, vmid: u32, vm: &Vm) -> Map<String, Value> {
     put("vmid", vmid.into());
     put("name", vm.display_name(vmid).into());
     put("status", if running { "running" } else { "stopped" }.into());
-    put("cpus", cpus(vm).into());
+    put("cpus", cpus(lab, vm).into());
     put("maxmem", memory(vm).into());
     put("maxdisk", boot_disk_size(vm).into());
     put("uptime", uptime(lab, vm).into());

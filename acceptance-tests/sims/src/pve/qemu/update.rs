@@ -105,11 +105,6 @@ impl Change {
         self.summary.clone()
     }
 
-    /// Whether volumes are made or looked at.
-    pub fn makes_volumes(&self) -> bool {
-        self.set.keys().any(|key| drive::is_drive_key(key))
-    }
-
     /// Refuses if the VM is gone, locked, or not as the caller read it.
     pub fn require_current(&self, lab: &Lab) -> Result<(), Failure> {
         let vm = lab.vm(&self.node, self.vmid)?;
@@ -156,7 +151,9 @@ impl Change {
             return Ok(());
         }
         if vm.is_running() {
-            let problems = lab.apply_running(self.vmid, log);
+            let mut touched: BTreeSet<String> = set.keys().chain(&delete).cloned().collect();
+            touched.insert("boot".to_owned());
+            let problems = lab.apply_running(self.vmid, &touched, log);
             if !problems.is_empty() {
                 return Err(Failure::parameters(problems));
             }
