@@ -86,10 +86,23 @@ impl Lab {
 
     /// `provider "homelab" {…}` for this lab.
     pub fn provider_block(&self) -> String {
+        self.provider_block_as(&self.api_token())
+    }
+
+    /// The same with the token of somebody else.
+    pub fn provider_block_as(&self, api_token: &str) -> String {
+        self.block(&format!("api_token = \"{api_token}\""))
+    }
+
+    /// The same with the password of `root@pam`.
+    pub fn provider_block_with_password(&self) -> String {
+        self.block(&format!("username = \"root@pam\"\n    password = \"{}\"", self.password()))
+    }
+
+    fn block(&self, login: &str) -> String {
         format!(
-            "provider \"homelab\" {{\n  pve = {{\n    endpoint  = \"{}\"\n    api_token = \"{}\"\n    ca_file   = \"{}\"\n  }}\n}}\n",
+            "provider \"homelab\" {{\n  pve = {{\n    endpoint = \"{}\"\n    ca_file  = \"{}\"\n    {login}\n  }}\n}}\n",
             self.endpoint(),
-            self.api_token(),
             self.ca_file().display()
         )
     }
@@ -121,13 +134,36 @@ impl Lab {
         self.request("GET", path, None)
     }
 
+    /// Asks the lab with the token of somebody else.
+    pub fn get_as(&self, api_token: &str, path: &str) -> Value {
+        self.send(api_token, "GET", path, None)
+    }
+
+    /// Whether somebody can log in with a password.
+    pub fn login(&self, username: &str, password: &str) -> bool {
+        let output = Command::new("curl")
+            .args(["--silent", "--max-time", "20", "--cacert"])
+            .arg(self.ca_file())
+            .args(["--data-urlencode", &format!("username={username}")])
+            .args(["--data-urlencode", &format!("password={password}")])
+            .arg(format!("{}/api2/json/access/ticket", self.endpoint()))
+            .output()
+            .expect("curl is installed");
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        answer["data"]["ticket"].is_string()
+    }
+
     /// One request with the lab's token; `body` is JSON.
     pub fn request(&self, method: &str, path: &str, body: Option<&str>) -> Value {
+        self.send(&self.api_token(), method, path, body)
+    }
+
+    fn send(&self, api_token: &str, method: &str, path: &str, body: Option<&str>) -> Value {
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--show-error", "--max-time", "20", "--request", method, "--cacert"])
             .arg(self.ca_file())
             .arg("--header")
-            .arg(format!("Authorization: PVEAPIToken={}", self.api_token()));
+            .arg(format!("Authorization: PVEAPIToken={api_token}"));
         if let Some(body) = body {
             curl.args(["--header", "Content-Type: application/json", "--data", body]);
         }

@@ -3,6 +3,7 @@
 //! It links none of them: a mistake that the plugin and the simulator shared would stay hidden.
 
 pub mod cli;
+pub mod cycle;
 pub mod lab;
 pub mod plugin;
 pub mod process;
