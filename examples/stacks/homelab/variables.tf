@@ -5,6 +5,13 @@ variable "api_token" {
   sensitive   = true
 }
 
+variable "bridge" {
+  description = "Bridge that the VMs are connected to."
+  type        = string
+  default     = "vmbr0"
+  nullable    = false
+}
+
 variable "ca_file" {
   description = "File with the certificate authority of Proxmox VE; null trusts what the system trusts."
   type        = string
@@ -17,9 +24,30 @@ variable "endpoint" {
   nullable    = false
 }
 
-variable "storage" {
-  description = "Storage that holds the disks of the VMs."
+variable "gateway" {
+  description = "Gateway and name server of the VMs."
   type        = string
-  default     = "local"
+  default     = "192.0.2.1"
+  nullable    = false
+}
+
+variable "image" {
+  description = "Cloud image that the template is made from, as a volume with the content `import`."
+  type        = string
+  default     = "shared:import/debian-13-genericcloud-amd64.qcow2"
+  nullable    = false
+}
+
+variable "ssh_keys" {
+  description = "Public keys that may log in as `admin`."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
+variable "storage_name" {
+  description = "Storage of the template's disk. Every node must see it, because clones begin on other nodes."
+  type        = string
+  default     = "shared"
   nullable    = false
 }

@@ -1,0 +1,51 @@
+# A template from a cloud image. It gets a larger disk than the image has.
+resource "homelab_pve_vm" "debian" {
+  node_name     = "pve1"
+  name          = "debian-13"
+  template      = true
+  os_type       = "l26"
+  scsi_hardware = "virtio-scsi-single"
+
+  cpu    = { cores = 2, type = "x86-64-v2-AES" }
+  memory = { size_mib = 2048 }
+  agent  = { enabled = true }
+
+  disks = {
+    scsi0 = {
+      storage_name = "shared"
+      import_from  = "shared:import/debian-13-genericcloud-amd64.qcow2"
+      size_gib     = 8
+      discard      = true
+      io_thread    = true
+    }
+  }
+
+  networks = {
+    net0 = { bridge = "vmbr0" }
+  }
+}
+
+# A clone of it on another node, with cloud-init and a second disk.
+resource "homelab_pve_vm" "web" {
+  node_name     = "pve2"
+  name          = "web"
+  tags          = ["web", "production"]
+  start_on_boot = true
+
+  clone  = { vm_id = homelab_pve_vm.debian.vm_id }
+  memory = { size_mib = 4096, minimum_mib = 2048 }
+
+  disks = {
+    scsi0 = { size_gib = 20 }
+    scsi1 = { storage_name = "local-lvm", size_gib = 50, serial = "web-data" }
+  }
+
+  cloud_init = {
+    user     = "admin"
+    ssh_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB me@example"]
+    ip_configs = {
+      ipconfig0 = { ipv4_address = "192.0.2.20/24", ipv4_gateway = "192.0.2.1" }
+    }
+    name_servers = ["192.0.2.1"]
+  }
+}
