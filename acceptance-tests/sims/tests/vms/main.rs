@@ -1,0 +1,10 @@
+//! Virtual machines and volumes of the simulated Proxmox VE, call by call and without a network.
+
+mod bench;
+mod cluster;
+mod config;
+mod create;
+mod disks;
+mod locks;
+mod power;
+mod snapshots;
