@@ -1,5 +1,5 @@
 resource "homelab_pve_acl" "ops" {
   path  = "/vms"
   role  = "PVEVMUser"
-  group = homelab_pve_group.ops.name
+  group = "ops"
 }

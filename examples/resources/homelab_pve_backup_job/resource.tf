@@ -1,8 +1,8 @@
 resource "homelab_pve_backup_job" "nightly" {
   job_id         = "nightly"
   schedule       = "21:00 UTC"
-  pool_name      = homelab_pve_pool.tier1.name
-  storage_name   = homelab_pve_storage.backup.name
+  pool_name      = "tier1"
+  storage_name   = "backup"
   mode           = "snapshot"
   repeat_missed  = true
   notes_template = "{{guestname}} on {{node}}"

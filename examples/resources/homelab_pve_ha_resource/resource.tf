@@ -1,4 +1,4 @@
 resource "homelab_pve_ha_resource" "dns" {
-  service_id      = "vm:${homelab_pve_vm.dns.vm_id}"
+  service_id      = "vm:105"
   max_relocations = 2
 }

@@ -1,5 +1,5 @@
 resource "homelab_pve_snapshot" "before_upgrade" {
-  vm_id       = homelab_pve_vm.dns.vm_id
+  vm_id       = 105
   name        = "before-upgrade"
   description = "before the upgrade to trixie"
 }

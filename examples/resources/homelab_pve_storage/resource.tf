@@ -30,3 +30,9 @@ resource "homelab_pve_storage" "backup" {
     fingerprint         = "AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99"
   }
 }
+
+variable "pbs_secret" {
+  description = "Password of the user on the backup server."
+  type        = string
+  sensitive   = true
+}

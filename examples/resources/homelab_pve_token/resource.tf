@@ -1,5 +1,5 @@
 resource "homelab_pve_token" "ci" {
-  user_id     = homelab_pve_user.ci.user_id
+  user_id     = "ci@pve"
   name        = "deploy"
   rotation_id = "2026-11"
 }
