@@ -4,11 +4,13 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value as Json;
 
-use crate::core::{Core, State, broken};
+use crate::change::State;
+use crate::core::{Core, broken};
 use crate::failure::{Failure, Message, warnings};
 use crate::msgpack::{dynamic, value};
 use crate::proto::tfplugin6 as wire;
 use crate::rules;
+use crate::schema::Schema;
 use crate::value::Value;
 
 /// An open ephemeral resource.
@@ -131,19 +133,27 @@ impl Core {
         self.refresh(&state).await?.ok_or_else(|| Failure::Refused(vec![message]))
     }
 
-    /// Validates and reads a data source.
-    pub async fn data(&self, type_name: &str, config: &Json) -> Result<Value, Failure> {
-        let schema = self
-            .data_sources
+    fn data_source(&self, type_name: &str) -> Result<&Schema, Failure> {
+        self.data_sources
             .get(type_name)
-            .ok_or_else(|| Failure::Rule(format!("there is no data source {type_name}")))?;
-        let ty = schema.ty();
-        let config = Some(dynamic(&Value::from_json(config, &ty), &ty));
+            .ok_or_else(|| Failure::Rule(format!("there is no data source {type_name}")))
+    }
+
+    /// Validates the configuration of a data source.
+    pub async fn validate_data(&self, type_name: &str, config: &Json) -> Result<Vec<Message>, Failure> {
+        let ty = self.data_source(type_name)?.ty();
         let request = wire::validate_data_resource_config::Request {
             type_name: type_name.to_owned(),
-            config: config.clone(),
+            config: Some(dynamic(&Value::from_json(config, &ty), &ty)),
         };
-        warnings(&self.client().validate_data_resource_config(request).await?.into_inner().diagnostics)?;
+        warnings(&self.client().validate_data_resource_config(request).await?.into_inner().diagnostics)
+    }
+
+    /// Validates and reads a data source.
+    pub async fn data(&self, type_name: &str, config: &Json) -> Result<Value, Failure> {
+        self.validate_data(type_name, config).await?;
+        let ty = self.data_source(type_name)?.ty();
+        let config = Some(dynamic(&Value::from_json(config, &ty), &ty));
         let request = wire::read_data_source::Request {
             type_name: type_name.to_owned(),
             config,
@@ -159,19 +169,27 @@ impl Core {
         Ok(found)
     }
 
-    /// Validates and opens an ephemeral resource.
-    pub async fn open(&self, type_name: &str, config: &Json) -> Result<Opened, Failure> {
-        let schema = self
-            .ephemerals
+    fn ephemeral(&self, type_name: &str) -> Result<&Schema, Failure> {
+        self.ephemerals
             .get(type_name)
-            .ok_or_else(|| Failure::Rule(format!("there is no ephemeral resource {type_name}")))?;
-        let ty = schema.ty();
-        let config = Some(dynamic(&Value::from_json(config, &ty), &ty));
+            .ok_or_else(|| Failure::Rule(format!("there is no ephemeral resource {type_name}")))
+    }
+
+    /// Validates the configuration of an ephemeral resource.
+    pub async fn validate_ephemeral(&self, type_name: &str, config: &Json) -> Result<Vec<Message>, Failure> {
+        let ty = self.ephemeral(type_name)?.ty();
         let request = wire::validate_ephemeral_resource_config::Request {
             type_name: type_name.to_owned(),
-            config: config.clone(),
+            config: Some(dynamic(&Value::from_json(config, &ty), &ty)),
         };
-        warnings(&self.client().validate_ephemeral_resource_config(request).await?.into_inner().diagnostics)?;
+        warnings(&self.client().validate_ephemeral_resource_config(request).await?.into_inner().diagnostics)
+    }
+
+    /// Validates and opens an ephemeral resource.
+    pub async fn open(&self, type_name: &str, config: &Json) -> Result<Opened, Failure> {
+        self.validate_ephemeral(type_name, config).await?;
+        let ty = self.ephemeral(type_name)?.ty();
+        let config = Some(dynamic(&Value::from_json(config, &ty), &ty));
         let request = wire::open_ephemeral_resource::Request {
             type_name: type_name.to_owned(),
             config,

@@ -5,6 +5,7 @@
 //! identity, and OpenTofu's functions and ephemeral resources.
 
 mod certificate;
+mod change;
 mod core;
 mod extras;
 mod failure;
@@ -19,7 +20,8 @@ mod types;
 mod value;
 
 pub use certificate::Identity;
-pub use core::{Action, Applied, Core, Plan, State};
+pub use change::{Action, Applied, Plan, State};
+pub use core::Core;
 pub use extras::Opened;
 pub use failure::{Failure, Message};
 pub use functions::Cli;

@@ -69,12 +69,9 @@ impl Provider {
             }
         }
         if arguments.len() < request.arguments.len().max(signature.parameters.len()) {
-            let text = format!(
-                "The function {:?} takes {} arguments, not {}.",
-                request.name,
-                signature.parameters.len(),
-                request.arguments.len()
-            );
+            let (takes, given) = (signature.parameters.len(), request.arguments.len());
+            let noun = if takes == 1 { "argument" } else { "arguments" };
+            let text = format!("The function {:?} takes {takes} {noun}, not {given}.", request.name);
             return Ok(function_failed(text, None));
         }
         match self.server.call_function(&request.name, arguments).await {
