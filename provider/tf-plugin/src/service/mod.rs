@@ -3,6 +3,8 @@
 mod answer;
 mod other;
 mod resource;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
