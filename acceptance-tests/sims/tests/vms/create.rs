@@ -97,3 +97,14 @@ fn unreferenced_volumes_go_when_that_is_asked_for() {
     assert_eq!(bench.task("DELETE", "/nodes/pve1/qemu/100", "destroy-unreferenced-disks=1"), "OK");
     assert_eq!(bench.volumes("pve1", "local"), ["local:101/vm-101-disk-0.raw"]);
 }
+
+#[test]
+fn firmware_disks_have_the_size_that_their_storage_gives_them() {
+    let mut bench = Bench::new("lab");
+    let form = "vmid=100&bios=ovmf&efidisk0=shared:1,efitype=4m&tpmstate0=local-lvm:1,version=v2.0";
+    assert_eq!(bench.task("POST", "/nodes/pve1/qemu", form), "OK");
+    assert_eq!(bench.option(100, "efidisk0"), Some("shared:100/vm-100-disk-0.raw,efitype=4m,size=528K"));
+    assert_eq!(bench.option(100, "tpmstate0"), Some("local-lvm:vm-100-disk-0,size=4M,version=v2.0"));
+    assert_eq!(bench.task("POST", "/nodes/pve1/qemu", "vmid=101&efidisk0=local-lvm:1"), "OK");
+    assert_eq!(bench.option(101, "efidisk0"), Some("local-lvm:vm-101-disk-0,size=4M"));
+}

@@ -79,3 +79,13 @@ fn a_vm_on_disk_goes_on_where_it_was_suspended() {
     assert_eq!((bench.option(100, "lock"), bench.option(100, "vmstate")), (None, None));
     assert_eq!(bench.volumes("pve1", "local"), ["local:100/vm-100-disk-0.raw"]);
 }
+
+#[test]
+fn a_missing_snippet_stops_the_start_and_not_the_change() {
+    let mut bench = vm("empty", "ide2=local:cloudinit&cicustom=user%3Dlocal:snippets/nope.yaml");
+    assert_eq!(
+        bench.task("POST", &format!("{STATUS}/start"), ""),
+        "can't open '/var/lib/vz/snippets/nope.yaml' - No such file or directory"
+    );
+    assert!(!bench.lab.vms[&100].is_running());
+}

@@ -377,7 +377,7 @@ impl Lab {
         let mut drive = Drive { file: copy.to_string(), ..source.clone() };
         if let Some(made) = self.volume_mut(owner.node, &copy) {
             made.used = volume.used;
-            drive.set_size(if key == "efidisk0" { size } else { made.size });
+            drive.set_size(made.size);
         }
         Ok(drive)
     }

@@ -168,7 +168,7 @@ impl Lab {
             log.extend(progress(size, "raw"));
         }
         let real = self.volume(owner.node, &id).map_or(size, |volume| volume.size);
-        Ok((id, if key == "efidisk0" { size } else { real }))
+        Ok((id, real))
     }
 
     fn import_disk(

@@ -145,10 +145,14 @@ fn run_start(lab: &mut Lab, node: &str, vmid: u32, upid: &Upid) -> Result<(), Fa
     let mut log = Vec::new();
     lab.apply_stopped(vmid, &mut log);
     let vm = lab.vm(node, vmid)?.clone();
-    if cloudinit::drive(&vm.config).is_some() {
+    let with_cloudinit = cloudinit::drive(&vm.config).is_some();
+    if with_cloudinit {
         log.push("generating cloud-init ISO".to_owned());
     }
     log.into_iter().for_each(|line| lab.tasks.log(upid, line));
+    if with_cloudinit {
+        require_snippets(lab, node, &vm)?;
+    }
     if let Some(bridge) = missing_bridge(lab, node, &vm) {
         lab.tasks.log(upid, format!("bridge '{bridge}' does not exist"));
         return Err(Failure::died("start failed: QEMU exited with code 1"));
@@ -166,6 +170,18 @@ fn run_start(lab: &mut Lab, node: &str, vmid: u32, upid: &Upid) -> Result<(), Fa
         }
         vm.process = Some(process);
     });
+    Ok(())
+}
+
+/// The files that `cicustom` names are read when the drive is written.
+fn require_snippets(lab: &Lab, node: &str, vm: &Vm) -> Result<(), Failure> {
+    for part in vm.get("cicustom").unwrap_or_default().split(',') {
+        let Some(id) = part.split_once('=').and_then(|(_, volume)| VolumeId::parse(volume)) else { continue };
+        let path = lab.volume_path(&id).map_err(Failure::died)?;
+        if lab.volume(node, &id).is_none() {
+            return Err(Failure::died(format!("can't open '{path}' - No such file or directory")));
+        }
+    }
     Ok(())
 }
 
