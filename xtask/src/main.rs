@@ -46,11 +46,7 @@ enum Command {
     /// Check formatting, lints, import rules and generated files.
     Check,
     /// Write the registry pages under `docs/` from the provider's schema.
-    Docs {
-        /// Only say whether the pages are current.
-        #[arg(long)]
-        check: bool,
-    },
+    Docs,
     /// Scaffold a resource, for example `new pve pool`.
     New { system: String, noun: String },
     /// Check which crate may depend on which.
@@ -64,7 +60,7 @@ fn main() -> ExitCode {
         Command::Demo { cli } => demo::run(cli),
         Command::Test { filter } => test::run(&filter),
         Command::Check => check::run(),
-        Command::Docs { check } => docs::run(check),
+        Command::Docs => docs::run(),
         Command::New { system, noun } => scaffold::run(&system, &noun),
         Command::Layers => layers::run(),
         Command::Bench => bench::run(),

@@ -232,9 +232,25 @@ pub struct ReadOnly<C>(PhantomData<fn() -> C>);
 pub struct FilledIn<C>(PhantomData<fn() -> C>);
 
 fn attribute<C: Codec>(name: &str, description: &str, mode: Mode) -> Attribute {
-    let mut attribute = Attribute::new(name, C::shape(), mode, description);
+    let mut shape = C::shape();
+    if let (Mode::Computed, Shape::Nested { attributes, .. }) = (mode, &mut shape) {
+        read_only(attributes);
+    }
+    let mut attribute = Attribute::new(name, shape, mode, description);
     C::refine(&mut attribute);
     attribute
+}
+
+/// Nobody configures what is inside a read-only attribute, whatever its struct says for other places.
+fn read_only(attributes: &mut [Attribute]) {
+    for attribute in attributes {
+        attribute.mode = Mode::Computed;
+        attribute.default = None;
+        attribute.validators.clear();
+        if let Shape::Nested { attributes, .. } = &mut attribute.shape {
+            read_only(attributes);
+        }
+    }
 }
 
 impl<C: Codec> Field for Required<C> {

@@ -7,6 +7,7 @@ mod apply;
 pub mod codec;
 mod conform;
 mod diagnostics;
+pub mod docs;
 mod erased;
 mod field;
 mod import;

@@ -16,10 +16,7 @@ pub(crate) const VERBS: [&str; 4] = ["create", "read", "update", "delete"];
 /// The argument, with the defaults in its description.
 pub(crate) fn attribute(defaults: &[Duration; 4]) -> Attribute {
     let attributes = VERBS.iter().zip(defaults).map(|(verb, default)| {
-        let description = format!(
-            "How long a {verb} may take, for example `90s`, `20m` or `1h30m`. Default {}.",
-            show(*default)
-        );
+        let description = format!("Time limit of each {verb}. Default {}.", show(*default));
         let mut attribute = Attribute::new(*verb, Shape::Plain(Type::String), Mode::Optional, description);
         attribute
             .validators
