@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::{Call, Error, Params, PropertyString, Pve, Result, decode};
+use crate::{Call, Error, Params, PropertyString, Pve, Result, Turn, decode};
 
 /// The value of one option.
 #[derive(Clone, PartialEq, Eq)]
@@ -212,11 +212,14 @@ impl Pve {
     }
 
     /// Changes an object against the digest it has now. The digest covers the whole file, so a change
-    /// of a neighbour makes it stale: as only differences are sent, trying again is safe.
+    /// of a neighbour makes it stale: our own changes of one file take turns, and as only differences
+    /// are sent, trying again after somebody else's is safe.
     pub(crate) async fn change(&self, path: &str, changes: &Changes, more: Params) -> Result<()> {
         if changes.is_empty() {
             return Ok(());
         }
+        let file = path.rsplit_once('/').map_or(path, |(list, _)| list);
+        let _turn = self.take(Turn::File(file.to_owned())).await?;
         let mut attempt = 1;
         loop {
             let digest = self.settings(path).await?.text("digest").map(str::to_owned);

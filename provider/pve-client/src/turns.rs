@@ -27,6 +27,8 @@ pub enum Turn {
     Source(VmId),
     /// Copying onto a storage.
     Storage(StorageName),
+    /// Changing an object of one file, whose digest covers all of them. The text is the path of their list.
+    File(String),
 }
 
 /// The queues of one client.
@@ -35,7 +37,7 @@ pub(crate) struct Turns(Mutex<BTreeMap<Turn, Arc<Semaphore>>>);
 
 impl Turns {
     fn queue(&self, turn: Turn) -> Arc<Semaphore> {
-        let permits = if matches!(turn, Turn::RunningSource(_)) { 1 } else { PARALLEL };
+        let permits = if matches!(turn, Turn::RunningSource(_) | Turn::File(_)) { 1 } else { PARALLEL };
         let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         queues.entry(turn).or_insert_with(|| Arc::new(Semaphore::new(permits))).clone()
     }
