@@ -7,6 +7,7 @@ pub mod body;
 pub mod check;
 pub mod content;
 pub mod faults;
+pub mod firewall;
 pub mod formats;
 pub mod handlers;
 pub mod http;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
 use super::content::volume::Volumes;
+use super::firewall::scope::Firewall;
 use super::qemu::vm::Vm;
 use super::release::Release;
 use super::tasks::Tasks;
@@ -42,6 +43,10 @@ pub struct Lab {
     pub volumes: Volumes,
     /// What runs inside the VMs.
     pub guest_systems: GuestSystems,
+    /// `cluster.fw`.
+    pub cluster_firewall: Firewall,
+    /// Firewalls of VMs by id.
+    pub vm_firewalls: BTreeMap<u32, Firewall>,
     /// HA resources by id: the options of their section.
     pub ha_resources: BTreeMap<String, Options>,
     /// Files of the cluster's configuration that are made of sections.

@@ -5,6 +5,7 @@ mod cluster;
 mod config;
 mod create;
 mod disks;
+mod firewall;
 mod locks;
 mod power;
 mod snapshots;

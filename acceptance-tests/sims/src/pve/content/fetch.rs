@@ -53,7 +53,8 @@ fn request(verb: &str, url: &str) -> Option<Fetched> {
     let address = address.to_socket_addrs().ok()?.find(|address| address.ip().is_loopback())?;
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    write!(stream, "{verb} {target} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
+    let question = format!("{verb} {target} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(question.as_bytes()).ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;
     read(&answer, verb == "GET")
@@ -92,8 +93,12 @@ mod tests {
         let url = format!("http://{}/a.iso", listener.local_addr().unwrap());
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut seen = [0; 1024];
-            let _ = stream.read(&mut seen).unwrap();
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                seen.extend(byte);
+            }
             stream.write_all(answer).unwrap();
         });
         url

@@ -93,7 +93,7 @@ const NOUNS: &[&[Route]] = &[
 
 /// Every registration.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let parts = super::qemu::ROUTES.iter().chain(super::content::ROUTES);
+    let parts = super::qemu::ROUTES.iter().chain(super::content::ROUTES).chain(super::firewall::ROUTES);
     NOUNS.iter().chain(parts).copied().flatten()
 }
 
