@@ -61,6 +61,43 @@ fn a_login_with_a_password_works() {
 }
 
 #[test]
+fn a_missing_privilege_is_named_and_the_documented_role_is_enough() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        lab.request("POST", "/api2/json/access/users", Some("{\"userid\":\"terraform@pve\"}"));
+        let made = lab.request(
+            "POST",
+            "/api2/json/access/users/terraform@pve/token/homelab",
+            Some("{\"privsep\":0}"),
+        );
+        let secret = made["data"]["value"].as_str().expect("the lab made a token");
+        let block =
+            lab.provider_block().replace(&lab.api_token(), &format!("terraform@pve!homelab={secret}"));
+        let workspace = Workspace::new(cli);
+        let configuration = "resource \"homelab_pve_pool\" \"this\" {\n  name = \"web\"\n}\n\
+             resource \"homelab_pve_vm\" \"this\" {\n  node_name = \"pve1\"\n  name = \"web-1\"\n  \
+             pool_name = homelab_pve_pool.this.name\n  started = false\n  \
+             disks = { scsi0 = { storage_name = \"local-lvm\", size_gib = 1 } }\n  \
+             networks = { net0 = { bridge = \"vmbr0\" } }\n}\n";
+        workspace.configure(&block, configuration);
+        let said = workspace.apply().failed().prose();
+        assert!(
+            said.contains("pveum acl modify /pool/web --users 'terraform@pve' --roles Homelab"),
+            "{said}"
+        );
+        assert!(lab.pools().is_empty());
+        lab.request(
+            "PUT",
+            "/api2/json/access/acl",
+            Some("{\"path\":\"/\",\"users\":\"terraform@pve\",\"roles\":\"PVEAdmin\"}"),
+        );
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
+    });
+}
+
+#[test]
 fn an_untrusted_certificate_is_refused_with_the_fingerprint_that_then_works() {
     with_each_cli(|cli| {
         let (lab, other) = (Lab::start(), Lab::start());

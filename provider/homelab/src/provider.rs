@@ -16,6 +16,17 @@ pub struct Homelab;
 ///
 /// Every setting can come from an environment variable instead. A setting in the block comes before its variable.
 /// Nothing is sent before the first resource needs it.
+///
+/// A user and a token of its own are made on any node of the cluster with
+///
+/// ```shell
+/// pveum user add terraform@pve
+/// pveum acl modify / --users terraform@pve --roles PVEAdmin
+/// pveum user token add terraform@pve homelab --privsep 0
+/// ```
+///
+/// The role `PVEAdmin` is enough for pools and for guests without devices of the host. Where more is needed, the message
+/// names the privilege and the commands that grant it.
 #[derive(Schema)]
 #[schema(name = "homelab")]
 pub struct Config {
@@ -65,7 +76,7 @@ pub struct PveBlock {
     /// Environment variable: `HOMELAB_PVE_INSECURE` (`true` or `false`).
     pub insecure: Option<bool>,
 
-    /// How many requests may be open at a time, from 1 to 64. Default 8.
+    /// How many requests may be open at a time. Default 8.
     /// Environment variable: `HOMELAB_PVE_MAX_PARALLEL_REQUESTS`.
     #[schema(validate = range(1, 64))]
     pub max_parallel_requests: Option<i64>,

@@ -22,7 +22,7 @@ const NOTICE: Duration = Duration::from_secs(10 * 60);
 #[derive(Clone, Schema)]
 #[schema(name = "pve_ticket")]
 pub struct Ticket {
-    /// User with the realm, such as `root@pam`. Users with a second factor cannot be used.
+    /// User to log in. One with a second factor cannot be used.
     #[schema(validate = matches("a user with the realm, such as root@pam", with_realm))]
     pub username: String,
 

@@ -11,7 +11,7 @@ use crate::errors::Explain as _;
 #[derive(Clone, Debug, Schema)]
 #[schema(name = "pve_vm")]
 pub struct Vm {
-    /// Number of the machine, 100 to 999999999. Give either this or `name`.
+    /// Number of the machine. Give either this or `name`.
     #[schema(wire = "vmid", validate = range(100, 999_999_999))]
     pub vm_id: Defaulted<i64>,
 
