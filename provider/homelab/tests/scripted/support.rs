@@ -1,4 +1,4 @@
-//! The provider without a CLI, against a scripted Proxmox VE that may lose answers.
+//! A Proxmox VE that follows a script and may lose answers, and the provider configured for it.
 
 use std::sync::{Arc, Mutex};
 

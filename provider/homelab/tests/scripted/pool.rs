@@ -1,9 +1,6 @@
 //! `homelab_pve_pool` when answers are lost, names are taken, and members are left.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-mod support;
-
-use support::{Answer, apply_pool, provider, proxmox};
+use crate::support::{Answer, apply_pool, provider, proxmox};
 use tf_framework::Value;
 
 fn pool(comment: Option<&str>, members: Value) -> Value {
