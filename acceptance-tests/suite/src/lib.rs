@@ -7,6 +7,7 @@ pub mod cycle;
 pub mod lab;
 pub mod plugin;
 pub mod process;
+pub mod vms;
 pub mod workspace;
 
 pub use lab::Lab;

@@ -86,6 +86,13 @@ pub(super) fn drive(config: &VmConfig) -> Option<(&str, Drive)> {
     })
 }
 
+/// The slot that a drive has to leave for another. Its volume has a fixed name, so it has to be gone before another can
+/// be made on the same storage.
+pub(super) fn slot_to_leave<'c>(want: Option<&CloudInit>, config: &'c VmConfig) -> Option<&'c str> {
+    let wanted = want?.slot.known()?;
+    drive(config).map(|(slot, _)| slot).filter(|slot| slot != wanted)
+}
+
 /// What a configuration says. Without a drive there is no cloud-init.
 pub(super) fn read(named: Named<'_, CloudInit>, config: &VmConfig) -> Option<CloudInit> {
     let (slot, found) = drive(config)?;

@@ -278,7 +278,9 @@ impl<'a> Create<'a> {
         let mut is_template = false;
         match made {
             Made::New(_) if !imports(want) => {}
-            Made::New(_) => machine.settle_volumes(want, &machine.config().await?).await?,
+            Made::New(_) => {
+                machine.settle_volumes(want, &machine.config().await?).await?;
+            }
             Made::Raw(_) => {
                 let mut config = machine.config().await?;
                 is_template = config.value("template") == Some("1");
@@ -286,6 +288,7 @@ impl<'a> Create<'a> {
                     nonce: ownership::nonce(self.cx.operation()).unwrap_or_default(),
                     creating: Some(self.fingerprint.clone()),
                 });
+                config = machine.free_slot(want, config).await?;
                 let before = config.clone();
                 machine.converge(Pair { prior: None, want: Some(want) }, &marker, config).await?;
                 config = if imports(want) { machine.config().await? } else { before };

@@ -107,22 +107,58 @@ impl Machine<'_> {
         Ok(turns)
     }
 
-    /// Moves, converts and grows what is not as wanted. Each works while the machine runs.
-    pub(super) async fn settle_volumes(&self, want: &Vm, config: &VmConfig) -> Result<()> {
+    /// Moves, converts and grows what is not as wanted, and says whether there was anything. Each works while the
+    /// machine runs. It comes before other changes of a disk: those may wait for the next start, and what waits would
+    /// still name the old volume and the old size.
+    pub(super) async fn settle_volumes(&self, want: &Vm, config: &VmConfig) -> Result<bool> {
+        let mut settled = false;
         for (slot, disk) in want.disks.iter().flatten() {
             let Some(present) = disk::in_slot(config, slot) else { continue };
             let format = disk.format.known().map(String::as_str);
-            self.move_volume(slot, &present, disk.storage_name.known(), format).await?;
-            self.grow(slot, &present, disk).await?;
+            settled |= self.move_volume(slot, &present, disk.storage_name.known(), format).await?;
+            settled |= self.grow(slot, &present, disk).await?;
         }
         if let (Some(efi), Some(present)) = (&want.efi_disk, drive(config, super::firmware::EFI)) {
             let format = efi.format.known().map(String::as_str);
-            self.move_volume(super::firmware::EFI, &present, efi.storage_name.known(), format).await?;
+            settled |=
+                self.move_volume(super::firmware::EFI, &present, efi.storage_name.known(), format).await?;
         }
         if let (Some(tpm), Some(present)) = (&want.tpm_state, drive(config, super::firmware::TPM)) {
-            self.move_volume(super::firmware::TPM, &present, tpm.storage_name.known(), None).await?;
+            settled |=
+                self.move_volume(super::firmware::TPM, &present, tpm.storage_name.known(), None).await?;
         }
-        Ok(())
+        Ok(settled)
+    }
+
+    /// Takes the cloud-init drive out of a slot that it has to leave.
+    pub(super) async fn free_slot(&self, want: &Vm, config: VmConfig) -> Result<VmConfig> {
+        let Some(slot) = cloud_init::slot_to_leave(want.cloud_init.as_ref(), &config) else {
+            return Ok(config);
+        };
+        let (delete, digest) = ([slot.to_owned()], config.digest.as_deref());
+        let remove = || self.pve.set_vm_config(&self.at, Params::new(), &delete, digest);
+        let removed = self.pve.patiently(remove).await;
+        self.explain(removed, "take the cloud-init drive out of")?;
+        self.config().await
+    }
+
+    /// Writes drives again whose waiting change still has the size from before they grew; Proxmox VE puts in the
+    /// real one.
+    pub(super) async fn refresh_sizes(&self, want: &Vm, config: &VmConfig) -> Result<()> {
+        let stale = want.disks.iter().flatten().filter_map(|(slot, disk)| {
+            let present = disk::in_slot(config, slot)?;
+            (present.size()? < Size::gib(*disk.size_gib.known()?)).then_some((slot, present))
+        });
+        let mut set = Params::new();
+        for (slot, drive) in stale {
+            set.push(slot, drive);
+        }
+        if set.is_empty() {
+            return Ok(());
+        }
+        let digest = config.digest.as_deref();
+        let written = self.pve.patiently(|| self.pve.set_vm_config(&self.at, set.clone(), &[], digest)).await;
+        self.explain(written, "configure")
     }
 
     async fn move_volume(
@@ -131,12 +167,12 @@ impl Machine<'_> {
         present: &Drive,
         storage: Option<&StorageName>,
         format: Option<&str>,
-    ) -> Result<()> {
-        let Some(volume) = present.volume() else { return Ok(()) };
+    ) -> Result<bool> {
+        let Some(volume) = present.volume() else { return Ok(false) };
         let storage = storage.unwrap_or(volume.storage());
         let converts = format.filter(|wanted| *wanted != disk::format(present));
         if storage == volume.storage() && converts.is_none() {
-            return Ok(());
+            return Ok(false);
         }
         let params = Params::new().set("storage", storage).opt("format", converts).flag("delete", true);
         let verb = format!("move disk {slot} to storage {:?} of", storage.as_str());
@@ -145,17 +181,17 @@ impl Machine<'_> {
         if is_lost(&moved) {
             let now = drive(&self.config().await?, slot);
             if now.as_ref().is_some_and(|now| now.file != present.file) {
-                return Ok(());
+                return Ok(true);
             }
         }
-        self.explain(moved, &verb).map(drop)
+        self.explain(moved, &verb).map(|_| true)
     }
 
-    async fn grow(&self, slot: &str, present: &Drive, want: &Disk) -> Result<()> {
-        let (Some(size), Some(wanted)) = (present.size(), want.size_gib.known()) else { return Ok(()) };
+    async fn grow(&self, slot: &str, present: &Drive, want: &Disk) -> Result<bool> {
+        let (Some(size), Some(wanted)) = (present.size(), want.size_gib.known()) else { return Ok(false) };
         // A size that is not a whole number of GiB reads as the next larger one; only a new disk can be below it.
         if size >= Size::gib(*wanted) {
-            return Ok(());
+            return Ok(false);
         }
         let verb = format!("grow disk {slot} of");
         let size = Size::gib(*wanted).to_string();
@@ -165,7 +201,7 @@ impl Machine<'_> {
             // A size that is there already is fine, so this can be sent again.
             grown = self.task(&verb, grow).await;
         }
-        self.explain(grown, &verb).map(drop)
+        self.explain(grown, &verb).map(|_| true)
     }
 
     /// Puts the machine into a pool, out of whatever other one it is in.

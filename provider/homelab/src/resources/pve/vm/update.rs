@@ -8,7 +8,7 @@ use super::machine::Machine;
 use super::marker::{self, Marker};
 use super::model::Vm;
 use super::named::Pair;
-use super::{VmReference, firmware, ownership, settle};
+use super::{VmReference, cloud_init, firmware, ownership, settle};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -40,22 +40,26 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
         machine.explain(gone, "delete disks of")?;
         current = machine.config().await?;
     }
-    let written = machine.converge(vm, &marker, current.clone()).await?;
-    if written.volumes {
-        current = machine.config().await?;
-    }
     let mut running = status.running;
-    if moves_tpm(want, &current) && running {
+    if running && needs_stop(want, &current) {
+        if !want.may_reboot() {
+            return Err(must_not_stop(&machine));
+        }
         machine.stop(want.shutdown_seconds()).await?;
         running = false;
     }
-    machine.settle_volumes(want, &current).await?;
-    if written.cloud_init && running && want.cloud_init.is_some() {
-        let regenerated = machine.pve.patiently(|| machine.pve.regenerate_cloud_init(&machine.at)).await;
-        machine.explain(regenerated, "write the cloud-init drive of")?;
+    current = machine.free_slot(want, current).await?;
+    if machine.settle_volumes(want, &current).await? {
+        current = machine.config().await?;
+        machine.refresh_sizes(want, &current).await?;
+    }
+    let written = machine.converge(vm, &marker, current).await?;
+    if written.volumes {
+        // New disks from images have the size of the image.
+        machine.settle_volumes(want, &machine.config().await?).await?;
     }
     change_pool(&machine, prior, want).await?;
-    machine.settle_power(prior, want, running).await
+    machine.settle_power(prior, want, running, written.cloud_init).await
 }
 
 /// The machine of the state, wherever it is now.
@@ -113,11 +117,27 @@ async fn unprotect(machine: &Machine<'_>, current: &VmConfig) -> Result<VmConfig
     machine.config().await
 }
 
-/// Whether the state of the TPM goes to another storage, which a running machine does not allow.
-fn moves_tpm(want: &Vm, current: &VmConfig) -> bool {
+/// Whether something changes that Proxmox VE does only with a stopped machine, not even for its next start: the storage
+/// of the state of the TPM, and the slot of the cloud-init drive.
+fn needs_stop(want: &Vm, current: &VmConfig) -> bool {
     let wanted = want.tpm_state.as_ref().and_then(|tpm| tpm.storage_name.known());
     let present = settle::drive(current, firmware::TPM).and_then(|drive| drive.volume());
-    matches!((wanted, present), (Some(wanted), Some(present)) if wanted != present.storage())
+    let tpm = matches!((wanted, present), (Some(wanted), Some(present)) if wanted != present.storage());
+    tpm || cloud_init::slot_to_leave(want.cloud_init.as_ref(), current).is_some()
+}
+
+fn must_not_stop(machine: &Machine<'_>) -> Error {
+    Error::new(
+        "VM has to be stopped",
+        format!(
+            "VM {} on node {:?} runs, and Proxmox VE changes the storage of `tpm_state` and `cloud_init.slot` only while \
+             a machine is stopped. It was not stopped, because `reboot_when_needed` is `false`. Stop it by hand, or set \
+             `reboot_when_needed` to `true`, and apply again.",
+            machine.at.id,
+            machine.at.node.as_str()
+        ),
+    )
+    .at("reboot_when_needed")
 }
 
 async fn change_pool(machine: &Machine<'_>, prior: &Vm, want: &Vm) -> Result<()> {
@@ -167,7 +187,7 @@ impl Machine<'_> {
     }
 
     /// Brings the machine to run or not, and restarts it if something waits for that.
-    async fn settle_power(&self, prior: &Vm, want: &Vm, running: bool) -> Result<()> {
+    async fn settle_power(&self, prior: &Vm, want: &Vm, running: bool, new_data: bool) -> Result<()> {
         if want.is_template() {
             if prior.is_template() {
                 return Ok(());
@@ -184,28 +204,36 @@ impl Machine<'_> {
             (true, true) => {}
         }
         let pending = self.explain(self.pve.vm_pending(&self.at).await, "read")?;
-        let waiting: Vec<&str> = pending.waiting().collect();
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        if want.may_reboot() {
+        let waiting: BTreeSet<&str> = pending.waiting().collect();
+        if !waiting.is_empty() && want.may_reboot() {
             return self.restart(want.shutdown_seconds()).await;
         }
-        self.cx.operation().warn(
-            Diagnostic::warning(
-                "Change waits for a restart",
-                format!(
-                    "The machine {} on node {:?} runs with its old settings until it is restarted: {} wait. It was not \
-                     restarted, because `reboot_when_needed` is `false`.",
-                    self.at.id,
-                    self.at.node.as_str(),
-                    waiting.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "),
-                ),
-            )
-            .at("pending_changes"),
-        );
+        // A start writes the drive by itself; one that waits for it is not there yet.
+        let config = pending.merged();
+        let drive = cloud_init::drive(&config).filter(|(slot, _)| !waiting.contains(slot));
+        if new_data && drive.is_some() {
+            let written = self.pve.patiently(|| self.pve.regenerate_cloud_init(&self.at)).await;
+            self.explain(written, "write the cloud-init drive of")?;
+        }
+        if !waiting.is_empty() {
+            self.cx.operation().warn(waits(&self.at, &waiting));
+        }
         Ok(())
     }
+}
+
+fn waits(at: &VmAddress, waiting: &BTreeSet<&str>) -> Diagnostic {
+    Diagnostic::warning(
+        "Change waits for a restart",
+        format!(
+            "The machine {} on node {:?} runs with its old settings until it is restarted: {} wait. It was not restarted, \
+             because `reboot_when_needed` is `false`.",
+            at.id,
+            at.node.as_str(),
+            waiting.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "),
+        ),
+    )
+    .at("pending_changes")
 }
 
 #[cfg(test)]
