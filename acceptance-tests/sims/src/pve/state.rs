@@ -43,6 +43,8 @@ pub struct Lab {
     pub volumes: Volumes,
     /// What runs inside the VMs.
     pub guest_systems: GuestSystems,
+    /// CPU models of the cluster by name.
+    pub cpu_models: BTreeMap<String, Options>,
     /// `cluster.fw`.
     pub cluster_firewall: Firewall,
     /// Firewalls of VMs by id.

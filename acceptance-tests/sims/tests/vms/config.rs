@@ -112,3 +112,17 @@ fn cloud_init_changes_of_a_running_vm_wait_for_a_new_drive() {
     bench.ok("PUT", cloudinit, "");
     assert_eq!(bench.ok("GET", cloudinit, ""), json!([{"key": "ciuser", "value": "v"}]));
 }
+
+#[test]
+fn a_custom_cpu_model_must_be_defined_first() {
+    let mut bench = Bench::new("empty");
+    bench.task("POST", "/nodes/pve1/qemu", "vmid=100");
+    assert_eq!(
+        bench.refused("PUT", CONFIG, "cpu=custom-tf"),
+        "cpu: invalid format - Custom cputype 'tf' not found\n"
+    );
+    let form = "cputype=custom-tf&reported-model=kvm64&flags=%2Baes";
+    bench.ok("POST", "/cluster/qemu/custom-cpu-models", form);
+    bench.ok("PUT", CONFIG, "cpu=custom-tf");
+    assert_eq!(bench.option(100, "cpu"), Some("custom-tf"));
+}

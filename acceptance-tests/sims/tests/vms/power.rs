@@ -89,3 +89,14 @@ fn a_missing_snippet_stops_the_start_and_not_the_change() {
     );
     assert!(!bench.lab.vms[&100].is_running());
 }
+
+#[test]
+fn the_figures_of_a_status_depend_on_the_release() {
+    let mut bench = vm("empty", "start=1");
+    let status = bench.ok("GET", &format!("{STATUS}/current"), "");
+    assert!(status.get("memhost").is_some() && status.get("pressurecpusome").is_some());
+    bench.lab.release = sims::pve::release::Release::V8_4;
+    let status = bench.ok("GET", &format!("{STATUS}/current"), "");
+    assert!(status.get("memhost").is_none() && status.get("pressurecpusome").is_none());
+    assert_eq!(status["diskread"], 0);
+}

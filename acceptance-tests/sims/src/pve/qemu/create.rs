@@ -109,6 +109,7 @@ fn requested(lab: &Lab, request: &Request) -> Result<Options, Failure> {
     lab.require_options(&actor, options.iter().map(|(key, value)| (key.as_str(), value.as_str())))?;
     lab.require_bridges(who, &options)?;
     disks::check(&options)?;
+    super::cpu_models::check(lab, &options)?;
     normal::check_hookscript(lab, request.node(), &options)?;
     let prefix = lab.mac_prefix();
     for (key, value) in &mut options {

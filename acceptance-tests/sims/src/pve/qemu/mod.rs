@@ -6,6 +6,7 @@ pub mod clone;
 pub mod cloudinit;
 pub mod cloudinit_calls;
 pub mod config;
+pub mod cpu_models;
 pub mod create;
 pub mod destroy;
 pub mod disks;
@@ -42,6 +43,7 @@ pub const ROUTES: &[&[Route]] = &[
     clone::ROUTES,
     cloudinit_calls::ROUTES,
     config::ROUTES,
+    cpu_models::ROUTES,
     create::ROUTES,
     destroy::ROUTES,
     feature::ROUTES,

@@ -7,6 +7,7 @@ use super::options::{agent_enabled, memory_mib, property};
 use super::vm::Vm;
 use crate::pve::answer::Answer;
 use crate::pve::handlers::{Request, Route, route};
+use crate::pve::release::Release;
 use crate::pve::state::Lab;
 
 /// Handlers of this noun.
@@ -135,9 +136,13 @@ fn basics(lab: &Lab, vmid: u32, vm: &Vm) -> Map<String, Value> {
     put("maxmem", memory(vm).into());
     put("maxdisk", boot_disk_size(vm).into());
     put("uptime", uptime(lab, vm).into());
-    for key in ["cpu", "disk", "mem", "memhost", "netin", "netout"] {
+    for key in ["cpu", "disk", "mem", "netin", "netout"] {
         put(key, 0.into());
     }
+    // Release 9 counts the host's share of the memory and leaves disk traffic to the monitor.
+    let (new, old): (&[&str], &[&str]) = (&["memhost"], &["diskread", "diskwrite"]);
+    let by_release = if lab.release >= Release::V9_2 { new } else { old };
+    by_release.iter().for_each(|key| put(key, 0.into()));
     for key in ["tags", "lock"] {
         if let Some(value) = vm.get(key) {
             put(key, value.into());
@@ -151,9 +156,11 @@ fn basics(lab: &Lab, vmid: u32, vm: &Vm) -> Map<String, Value> {
     }
     if let Some(process) = &vm.process {
         put("pid", process.pid.into());
-        for resource in ["cpu", "io", "memory"] {
-            for share in ["some", "full"] {
-                put(&format!("pressure{resource}{share}"), 0.into());
+        if lab.release >= Release::V9_2 {
+            for resource in ["cpu", "io", "memory"] {
+                for share in ["some", "full"] {
+                    put(&format!("pressure{resource}{share}"), 0.into());
+                }
             }
         }
         // The service reads these counters from the host's devices.

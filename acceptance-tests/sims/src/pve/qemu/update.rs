@@ -63,6 +63,7 @@ impl Change {
             delete.into_iter().map(|key| if key == "cdrom" { "ide2".to_owned() } else { key }).collect();
         check_names(&set, &delete, &revert)?;
         disks::check(&set)?;
+        super::cpu_models::check(lab, &set)?;
         let mut change = Self {
             node: request.node().to_owned(),
             vmid: request.vmid(),
