@@ -2,12 +2,14 @@
 
 mod acl;
 mod backup_job;
+mod cluster_options;
 mod dir_mapping;
 mod group;
 mod ha_resource;
 mod ha_rule;
 mod lifecycle;
 mod mapping_devices;
+mod node;
 mod own_access;
 mod pci_mapping;
 mod pool;
@@ -22,6 +24,7 @@ mod token_rotation;
 mod usb_mapping;
 mod user;
 pub(crate) mod vm;
+mod zfs_pool;
 
 use tf_framework::Registry;
 
@@ -32,10 +35,12 @@ pub(crate) fn register(registry: &mut Registry<Cx>) {
     registry
         .resource::<acl::Acl>()
         .resource::<backup_job::BackupJob>()
+        .resource::<cluster_options::ClusterOptions>()
         .resource::<dir_mapping::DirMapping>()
         .resource::<group::Group>()
         .resource::<ha_resource::HaResource>()
         .resource::<ha_rule::HaRule>()
+        .resource::<node::Node>()
         .resource::<pci_mapping::PciMapping>()
         .resource::<pool::Pool>()
         .resource::<replication_job::ReplicationJob>()
@@ -45,5 +50,6 @@ pub(crate) fn register(registry: &mut Registry<Cx>) {
         .resource::<token::Token>()
         .resource::<usb_mapping::UsbMapping>()
         .resource::<user::User>()
-        .resource::<vm::Vm>();
+        .resource::<vm::Vm>()
+        .resource::<zfs_pool::ZfsPool>();
 }

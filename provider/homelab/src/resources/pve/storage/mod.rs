@@ -11,7 +11,8 @@ use std::time::Duration;
 use pve_client::{Secrets, Settings, StorageConfig, StorageName};
 use tf_framework::prelude::*;
 
-use self::common::{BandwidthLimits, CONTENT};
+pub use self::common::BandwidthLimits;
+use self::common::CONTENT;
 use self::file::{Btrfs, Dir, ZfsPool};
 use self::lvm::{Iscsi, Lvm, LvmThin};
 use self::network_file::{CephFs, Cifs, Nfs};

@@ -1,0 +1,1 @@
+tofu import homelab_pve_cluster_options.this cluster

@@ -1,0 +1,1 @@
+tofu import homelab_pve_node.pve1 pve1

@@ -1,0 +1,458 @@
+//! `homelab_pve_cluster_options`: options of the whole cluster.
+
+use std::fmt;
+use std::str::FromStr;
+
+use pve_client::{PropertyString, Settings};
+use tf_framework::prelude::*;
+
+use super::storage::BandwidthLimits;
+use super::text::{one_trimmed_line, without_final_line_break};
+use crate::cx::Cx;
+use crate::errors::Explain as _;
+use crate::preflight::need;
+
+/// Options of the whole cluster. Have this resource once at most.
+///
+/// Only options that are set here are managed; all others are left as they are, also by an import's next apply. Deleting
+/// the resource, or taking an option out, gives the option its default back.
+#[derive(Clone, Debug, PartialEq, Schema)]
+#[schema(name = "pve_cluster_options")]
+pub struct ClusterOptions {
+    /// Notes of the cluster, as Markdown.
+    #[schema(wire = "description", validate = length(1, 65536), validate = matches("not empty, without a line break at its end", without_final_line_break))]
+    pub description: Option<String>,
+
+    /// Keyboard layout of consoles, such as `de` or `en-us`.
+    #[schema(wire = "keyboard", validate = one_of(KEYBOARDS))]
+    pub keyboard: Option<String>,
+
+    /// Language of the web interface, such as `de`.
+    #[schema(wire = "language", validate = one_of(LANGUAGES))]
+    pub language: Option<String>,
+
+    /// Console that the web interface opens: `applet`, `vv`, `html5` or `xtermjs`.
+    #[schema(wire = "console", validate = one_of(["applet", "vv", "html5", "xtermjs"]))]
+    pub console: Option<String>,
+
+    /// Address that nodes send mail from. Proxmox VE's default is `root@` and the name of the node.
+    #[schema(wire = "email_from", validate = length(3, 254))]
+    pub email_from: Option<String>,
+
+    /// Proxy that nodes download through, as `http://…`.
+    #[schema(wire = "http_proxy", validate = matches("an address that begins with http://", is_http))]
+    pub http_proxy: Option<String>,
+
+    /// First three bytes of new MAC addresses. Proxmox VE's default is `BC:24:11`.
+    #[schema(wire = "mac_prefix", validate = matches("one to five pairs of hexadecimal digits with colons between", is_mac_prefix))]
+    pub mac_prefix: Option<String>,
+
+    /// How many workers a node starts for jobs on many guests. Proxmox VE's default is the number of CPUs.
+    #[schema(wire = "max_workers", validate = range(1, i64::MAX))]
+    pub max_workers: Option<i64>,
+
+    /// Text to agree to before the login.
+    #[schema(wire = "consent-text", validate = length(1, 65536), validate = matches("not empty, without a line break at its end", without_final_line_break))]
+    pub consent_text: Option<String>,
+
+    /// Limits of the bandwidth of operations.
+    #[schema(wire = "bwlimit")]
+    pub bandwidth_limits: Option<BandwidthLimits>,
+
+    /// How guests are migrated.
+    #[schema(wire = "migration")]
+    pub migration: Option<Traffic>,
+
+    /// How replication sends. New in Proxmox VE 9.
+    #[schema(wire = "replication")]
+    pub replication: Option<Traffic>,
+
+    /// What happens to guests of the high-availability manager when a node shuts down.
+    #[schema(wire = "ha")]
+    pub ha: Option<HaPolicy>,
+
+    /// How the high-availability manager chooses nodes.
+    #[schema(wire = "crs")]
+    pub scheduling: Option<Scheduling>,
+
+    /// Range of the IDs that are proposed for new guests.
+    #[schema(wire = "next-id")]
+    pub next_id: Option<NextId>,
+
+    /// How tags look.
+    #[schema(wire = "tag-style")]
+    pub tag_style: Option<TagStyle>,
+
+    /// Tags that only users with `Sys.Modify` on `/` may set and remove.
+    #[schema(wire = "registered-tags", validate = length(1, usize::MAX))]
+    pub registered_tags: Option<BTreeSet<String>>,
+
+    /// Which tags other users may set.
+    #[schema(wire = "user-tag-access")]
+    pub user_tag_access: Option<UserTagAccess>,
+}
+
+const KEYBOARDS: [&str; 25] = [
+    "de", "de-ch", "da", "en-gb", "en-us", "es", "fi", "fr", "fr-be", "fr-ca", "fr-ch", "hu", "is", "it",
+    "ja", "lt", "mk", "nl", "no", "pl", "pt", "pt-br", "sv", "sl", "tr",
+];
+
+const LANGUAGES: [&str; 27] = [
+    "ar", "ca", "da", "de", "en", "es", "eu", "fa", "fr", "hr", "he", "it", "ja", "ka", "kr", "nb", "nl",
+    "nn", "pl", "pt_BR", "ru", "sl", "sv", "tr", "ukr", "zh_CN", "zh_TW",
+];
+
+fn is_http(text: &str) -> bool {
+    text.starts_with("http://") && one_trimmed_line(text)
+}
+
+fn is_mac_prefix(text: &str) -> bool {
+    let pair = |pair: &str| pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.split(':').count() <= 5 && text.split(':').all(pair)
+}
+
+/// How nodes send data to each other.
+#[derive(Clone, Debug, PartialEq, Object)]
+pub struct Traffic {
+    /// `secure` through SSH, `insecure` without encryption, for networks that are safe. Proxmox VE's default is `secure`.
+    #[schema(wire = "type", validate = one_of(["secure", "insecure"]))]
+    pub r#type: String,
+
+    /// Network to use, as a CIDR.
+    #[schema(wire = "network")]
+    pub network: Option<String>,
+}
+
+/// What happens to guests of the high-availability manager when a node shuts down.
+#[derive(Clone, Debug, PartialEq, Object)]
+pub struct HaPolicy {
+    /// `freeze`, `failover`, `conditional` or `migrate`. Proxmox VE's default is `conditional`.
+    #[schema(wire = "shutdown_policy", validate = one_of(["freeze", "failover", "conditional", "migrate"]))]
+    pub shutdown_policy: String,
+}
+
+/// How the high-availability manager chooses nodes.
+#[derive(Clone, Debug, PartialEq, Object)]
+pub struct Scheduling {
+    /// `basic` counts guests, `static` weighs their configured CPUs and memory, `dynamic` what they use. Proxmox VE's
+    /// default is `basic`.
+    #[schema(wire = "ha", validate = one_of(["basic", "static", "dynamic"]))]
+    pub ha: Option<String>,
+
+    /// Whether a guest that is started is moved to a better node first. Proxmox VE's default is `false`.
+    #[schema(wire = "ha-rebalance-on-start")]
+    pub ha_rebalance_on_start: Option<bool>,
+}
+
+/// Range of the IDs that are proposed for new guests.
+#[derive(Clone, Debug, PartialEq, Object)]
+pub struct NextId {
+    /// The lowest ID. Proxmox VE's default is 100.
+    #[schema(wire = "lower", validate = range(100, 999_999_999))]
+    pub lower: Option<i64>,
+
+    /// The first ID that is too high. Proxmox VE's default is 1000000.
+    #[schema(wire = "upper", validate = range(100, 1_000_000_000))]
+    pub upper: Option<i64>,
+}
+
+/// How tags look.
+#[derive(Clone, Debug, PartialEq, Object)]
+pub struct TagStyle {
+    /// Whether upper and lower case differ. Proxmox VE's default is `false`.
+    #[schema(wire = "case-sensitive")]
+    pub case_sensitive: Option<bool>,
+
+    /// Colours by tag, as `RRGGBB` or `RRGGBB:RRGGBB` for background and text.
+    #[schema(wire = "color-map", validate = length(1, usize::MAX))]
+    pub colors: Option<BTreeMap<String, String>>,
+
+    /// Order of tags: `config` or `alphabetical`. Proxmox VE's default is `alphabetical`.
+    #[schema(wire = "ordering", validate = one_of(["config", "alphabetical"]))]
+    pub ordering: Option<String>,
+
+    /// Shape of tags in the tree: `full`, `circle`, `dense` or `none`. Proxmox VE's default is `circle`.
+    #[schema(wire = "shape", validate = one_of(["full", "circle", "dense", "none"]))]
+    pub shape: Option<String>,
+}
+
+/// Which tags users without `Sys.Modify` on `/` may set.
+#[derive(Clone, Debug, PartialEq, Object)]
+pub struct UserTagAccess {
+    /// `none`, those of the `list`, `existing` ones, or any (`free`). Proxmox VE's default is `free`.
+    #[schema(wire = "user-allow", validate = one_of(["none", "list", "existing", "free"]))]
+    pub user_allow: Option<String>,
+
+    /// The tags of the list.
+    #[schema(wire = "user-allow-list", validate = length(1, usize::MAX))]
+    pub user_allow_list: Option<BTreeSet<String>>,
+}
+
+/// The only object there is: `cluster`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cluster;
+
+/// A text does not name the cluster.
+#[derive(Debug, thiserror::Error)]
+#[error("the only one is called cluster")]
+pub struct NotTheCluster;
+
+impl FromStr for Cluster {
+    type Err = NotTheCluster;
+
+    fn from_str(text: &str) -> Result<Self, NotTheCluster> {
+        if text == "cluster" { Ok(Self) } else { Err(NotTheCluster) }
+    }
+}
+
+impl fmt::Display for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cluster")
+    }
+}
+
+fn properties<const N: usize>(options: [(&str, Option<String>); N]) -> PropertyString {
+    let mut text = PropertyString::default();
+    for (name, value) in options {
+        text.set(name, value);
+    }
+    text
+}
+
+fn flag(value: Option<bool>) -> Option<String> {
+    value.map(|value| u8::from(value).to_string())
+}
+
+fn joined<T: ToString>(items: Option<impl IntoIterator<Item = T>>) -> Option<String> {
+    items.map(|items| items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(";"))
+}
+
+fn set_of(text: &str) -> BTreeSet<String> {
+    text.split(';').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+impl Traffic {
+    fn wire(&self) -> PropertyString {
+        properties([("type", Some(self.r#type.clone())), ("network", self.network.clone())])
+    }
+
+    fn read(settings: &Settings, name: &str) -> Option<Self> {
+        let text = settings.property(name, Some("type"))?;
+        Some(Self {
+            r#type: text.default.clone().unwrap_or_else(|| "secure".to_owned()),
+            network: text.value("network").map(str::to_owned),
+        })
+    }
+}
+
+impl TagStyle {
+    fn wire(&self) -> PropertyString {
+        let colors = self.colors.as_ref();
+        properties([
+            ("case-sensitive", flag(self.case_sensitive)),
+            ("color-map", joined(colors.map(|map| map.iter().map(|(tag, color)| format!("{tag}:{color}"))))),
+            ("ordering", self.ordering.clone()),
+            ("shape", self.shape.clone()),
+        ])
+    }
+
+    fn read(settings: &Settings) -> Option<Self> {
+        let text = settings.property("tag-style", None)?;
+        let colors = text.value("color-map").map(|map| {
+            map.split(';')
+                .filter_map(|pair| pair.split_once(':'))
+                .map(|(a, b)| (a.to_owned(), b.to_owned()))
+                .collect()
+        });
+        Some(Self {
+            case_sensitive: text.truth("case-sensitive"),
+            colors,
+            ordering: text.value("ordering").map(str::to_owned),
+            shape: text.value("shape").map(str::to_owned),
+        })
+    }
+}
+
+impl ClusterOptions {
+    fn settings(&self) -> Settings {
+        let settings = Settings::new()
+            .opt("description", self.description.as_ref())
+            .opt("keyboard", self.keyboard.as_ref())
+            .opt("language", self.language.as_ref())
+            .opt("console", self.console.as_ref())
+            .opt("email_from", self.email_from.as_ref())
+            .opt("http_proxy", self.http_proxy.as_ref())
+            .opt("mac_prefix", self.mac_prefix.as_ref())
+            .opt("max_workers", self.max_workers)
+            .opt("consent-text", self.consent_text.as_ref())
+            .properties("migration", &self.migration.as_ref().map(Traffic::wire).unwrap_or_default())
+            .properties("replication", &self.replication.as_ref().map(Traffic::wire).unwrap_or_default())
+            .opt("ha", self.ha.as_ref().map(|ha| format!("shutdown_policy={}", ha.shutdown_policy)))
+            .properties("tag-style", &self.tag_style.as_ref().map(TagStyle::wire).unwrap_or_default())
+            .opt("registered-tags", joined(self.registered_tags.as_ref()));
+        let scheduling = self.scheduling.as_ref().map(|of| {
+            properties([("ha", of.ha.clone()), ("ha-rebalance-on-start", flag(of.ha_rebalance_on_start))])
+        });
+        let next_id = self.next_id.as_ref().map(|of| {
+            properties([
+                ("lower", of.lower.map(|n| n.to_string())),
+                ("upper", of.upper.map(|n| n.to_string())),
+            ])
+        });
+        let access = self.user_tag_access.as_ref().map(|of| {
+            properties([
+                ("user-allow", of.user_allow.clone()),
+                ("user-allow-list", joined(of.user_allow_list.as_ref())),
+            ])
+        });
+        let settings = settings
+            .properties("crs", &scheduling.unwrap_or_default())
+            .properties("next-id", &next_id.unwrap_or_default())
+            .properties("user-tag-access", &access.unwrap_or_default());
+        BandwidthLimits::write(self.bandwidth_limits.as_ref(), settings)
+    }
+
+    fn read(found: &Settings) -> Self {
+        let scheduling = found.property("crs", None).map(|text| Scheduling {
+            ha: text.value("ha").map(str::to_owned),
+            ha_rebalance_on_start: text.truth("ha-rebalance-on-start"),
+        });
+        let next_id = found.property("next-id", None).map(|text| NextId {
+            lower: text.value("lower").and_then(|number| number.parse().ok()),
+            upper: text.value("upper").and_then(|number| number.parse().ok()),
+        });
+        let access = found.property("user-tag-access", None).map(|text| UserTagAccess {
+            user_allow: text.value("user-allow").map(str::to_owned),
+            user_allow_list: text.value("user-allow-list").map(set_of),
+        });
+        let policy =
+            found.property("ha", None).and_then(|text| text.value("shutdown_policy").map(str::to_owned));
+        let tags = found.items("registered-tags").join(";");
+        Self {
+            description: found.string("description"),
+            keyboard: found.string("keyboard"),
+            language: found.string("language"),
+            console: found.string("console"),
+            email_from: found.string("email_from"),
+            http_proxy: found.string("http_proxy"),
+            mac_prefix: found.string("mac_prefix"),
+            max_workers: found.int("max_workers"),
+            consent_text: found.string("consent-text"),
+            bandwidth_limits: BandwidthLimits::read(found),
+            migration: Traffic::read(found, "migration"),
+            replication: Traffic::read(found, "replication"),
+            ha: policy.map(|shutdown_policy| HaPolicy { shutdown_policy }),
+            scheduling,
+            next_id,
+            tag_style: TagStyle::read(found),
+            registered_tags: (!tags.is_empty()).then(|| set_of(&tags)),
+            user_tag_access: access,
+        }
+    }
+}
+
+/// What is set already and will be replaced, so that nobody's choice is lost without a word.
+async fn warn_of_replaced(cx: &Cx, plan: &mut Plan<'_, ClusterOptions>) {
+    let (true, Some(want), Ok(pve)) = (plan.is_create(), plan.want(), cx.pve()) else { return };
+    let Ok(found) = pve.cluster_options().await else { return };
+    let attributes = ClusterOptions::attributes();
+    let (want, found) = (want.settings(), ClusterOptions::read(&found).settings());
+    for (name, value) in want.params().iter() {
+        let Some(before) = found.text(name).filter(|before| *before != value) else { continue };
+        let path = crate::errors::path_of_wire(&attributes, name).unwrap_or_default();
+        plan.warn(
+            path,
+            "Option is set already",
+            format!("The cluster has `{name}` set to {before:?} now; this configuration replaces it."),
+        );
+    }
+}
+
+impl Resource for ClusterOptions {
+    type Cx = Cx;
+    type Id = Cluster;
+
+    fn id(&self) -> Cluster {
+        Cluster
+    }
+
+    async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
+        warn_of_replaced(cx, plan).await;
+        cx.preflight(plan, &[need("/", &["Sys.Modify"])]).await
+    }
+
+    async fn create(cx: &Cx, want: &Self) -> Result<Cluster> {
+        let changes = Settings::new().changes_to(&want.settings());
+        let done = cx.pve()?.change_cluster_options(&changes).await;
+        done.explain::<Self>(cx, "set the options of the cluster")?;
+        Ok(Cluster)
+    }
+
+    async fn read(cx: &Cx, _id: &Cluster, prior: Option<&Self>) -> Result<Option<Self>> {
+        let found =
+            cx.pve()?.cluster_options().await.explain::<Self>(cx, "read the options of the cluster")?;
+        let all = Self::read(&found);
+        Ok(Some(match prior {
+            // Whoever imports takes over everything.
+            None => all,
+            Some(prior) => managed(&all, prior),
+        }))
+    }
+
+    async fn update(cx: &Cx, _id: &Cluster, change: Change<'_, Self>) -> Result<()> {
+        let changes = change.prior.settings().changes_to(&change.want.settings());
+        let done = cx.pve()?.change_cluster_options(&changes).await;
+        done.explain::<Self>(cx, "change the options of the cluster")
+    }
+
+    async fn delete(cx: &Cx, _id: &Cluster, prior: &Self) -> Result<()> {
+        let changes = prior.settings().changes_to(&Settings::new());
+        let done = cx.pve()?.change_cluster_options(&changes).await;
+        done.explain::<Self>(cx, "reset the options of the cluster")
+    }
+}
+
+/// Those options only that a state manages. Others are somebody else's.
+fn managed(all: &ClusterOptions, prior: &ClusterOptions) -> ClusterOptions {
+    let (Value::Object(mut found), prior) = (all.encode(), prior.encode()) else { return all.clone() };
+    for (name, value) in &mut found {
+        if prior.attribute(name).is_null() {
+            *value = Value::Null;
+        }
+    }
+    ClusterOptions::decode(&Value::Object(found)).unwrap_or_else(|_| all.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn everything() -> Settings {
+        Settings::new()
+            .set("description", "managed")
+            .set("keyboard", "de")
+            .set("migration", "network=10.0.0.0/24,type=insecure")
+            .set("ha", "shutdown_policy=migrate")
+            .set("crs", "ha=static,ha-rebalance-on-start=1")
+            .set("next-id", "lower=200,upper=300")
+            .set("tag-style", "color-map=prod:ff0000;test:00ff00:000000,shape=full")
+            .set("registered-tags", "a;b")
+            .set("user-tag-access", "user-allow=list,user-allow-list=a;b")
+            .set("bwlimit", "clone=100,default=0")
+    }
+
+    #[test]
+    fn options_read_back_what_they_send() {
+        assert_eq!(ClusterOptions::read(&everything()).settings(), everything());
+        let short = Settings::new().set("migration", "insecure");
+        assert_eq!(ClusterOptions::read(&short).settings().text("migration"), Some("type=insecure"));
+    }
+
+    #[test]
+    fn what_is_not_managed_is_not_seen() {
+        let all = ClusterOptions::read(&everything());
+        let prior = ClusterOptions::read(&Settings::new().set("keyboard", "en-us"));
+        let seen = managed(&all, &prior);
+        assert_eq!(seen.settings(), Settings::new().set("keyboard", "de"));
+    }
+}
