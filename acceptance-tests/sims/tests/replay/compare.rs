@@ -197,11 +197,10 @@ fn values(old: &Value, new: &Value, path: &str, found: &mut Vec<Difference>) {
             note(format!("{:?} expected, {:?} got", masked(old), masked(new)));
         }
         (Value::String(_), Value::String(_)) => {}
-        (Value::Number(old), Value::Number(new)) => {
-            if old.as_f64() != new.as_f64() {
-                note(format!("{old} expected, {new} got"));
-            }
+        (Value::Number(old), Value::Number(new)) if old.as_f64() != new.as_f64() => {
+            note(format!("{old} expected, {new} got"));
         }
+        (Value::Number(_), Value::Number(_)) => {}
         _ if kind(old) != kind(new) => note(format!("{} expected, {} got", kind(old), kind(new))),
         _ if old != new => note(format!("{old} expected, {new} got")),
         _ => {}

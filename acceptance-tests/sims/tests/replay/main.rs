@@ -112,7 +112,7 @@ fn check(recording: &str, known: &[&str]) {
     let chosen: Vec<Exchange> = all.into_iter().filter(|exchange| exchange.recording == recording).collect();
     let score = replay(&chosen);
     let text = report(&score);
-    println!("{text}");
+    eprintln!("{text}");
     let needed = score.areas.iter().filter(|(area, _)| is_needed(area));
     let (scored, exact) = needed.fold((0, 0), |sum, (_, (scored, exact))| (sum.0 + scored, sum.1 + exact));
     let rate = percent(exact, scored);
