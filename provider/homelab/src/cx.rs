@@ -7,6 +7,7 @@ use tf_framework::prelude::*;
 
 use crate::errors::{self, Explain as _};
 use crate::memory::Memory;
+use crate::resources::pve::network::batch::Batches;
 use crate::resources::pve::vm::Creations;
 
 /// The clients that the provider block made; shared by every operation of a run.
@@ -15,11 +16,17 @@ pub struct Clients {
     pub(crate) pve: Connection,
     pub(crate) memory: Memory,
     pub(crate) creations: Creations,
+    pub(crate) network_batches: Batches,
 }
 
 impl Clients {
     pub(crate) fn new(pve: Connection) -> Self {
-        Self { pve, memory: Memory::default(), creations: Creations::default() }
+        Self {
+            pve,
+            memory: Memory::default(),
+            creations: Creations::default(),
+            network_batches: Batches::default(),
+        }
     }
 }
 
@@ -73,6 +80,11 @@ impl Cx {
         if let Some(memory) = self.memory() {
             memory.forget_permissions().await;
         }
+    }
+
+    /// The changes of nodes' networks that this run gathers.
+    pub(crate) fn network_batches(&self) -> Option<&Batches> {
+        self.clients.as_ref().map(|clients| &clients.network_batches)
     }
 
     /// The machines that this run of the provider is making.

@@ -9,6 +9,7 @@ mod ha_resource;
 mod ha_rule;
 mod lifecycle;
 mod mapping_devices;
+pub(crate) mod network;
 mod node;
 mod own_access;
 mod pci_mapping;
@@ -40,6 +41,9 @@ pub(crate) fn register(registry: &mut Registry<Cx>) {
         .resource::<group::Group>()
         .resource::<ha_resource::HaResource>()
         .resource::<ha_rule::HaRule>()
+        .resource::<network::bond::Bond>()
+        .resource::<network::bridge::Bridge>()
+        .resource::<network::vlan::Vlan>()
         .resource::<node::Node>()
         .resource::<pci_mapping::PciMapping>()
         .resource::<pool::Pool>()

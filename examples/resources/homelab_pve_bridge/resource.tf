@@ -1,0 +1,8 @@
+resource "homelab_pve_bridge" "guests" {
+  node_name  = "pve1"
+  name       = "vmbr1"
+  ports      = [homelab_pve_bond.uplink.name]
+  vlan_aware = true
+  vlan_ids   = "10 20 30-40"
+  comment    = "guests"
+}

@@ -1,0 +1,1 @@
+tofu import homelab_pve_vlan.storage pve1/storage
