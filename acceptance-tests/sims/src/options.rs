@@ -31,7 +31,7 @@ pub struct Options {
     #[arg(long, value_name = "MS", default_value = "0", value_parser = milliseconds)]
     pub latency: Duration,
     /// Shortest life of a task that starts, copies or destroys something, in milliseconds.
-    #[arg(long, value_name = "MS", default_value = "15", value_parser = milliseconds)]
+    #[arg(long, value_name = "MS", default_value = "100", value_parser = milliseconds)]
     pub task_time: Duration,
     /// Faults that are planted from the start; see the README.
     #[arg(long, value_name = "FILE")]

@@ -26,7 +26,10 @@ impl Lab {
         let folder = tempfile::tempdir().expect("the temporary folder is writable");
         let ready_file = folder.path().join("ready.json");
         let log = std::fs::File::create(folder.path().join("lab.log")).expect("the folder is ours");
+        // Tests need no tasks as long as real ones.
+        let pace: &[&str] = if arguments.contains(&"--task-time") { &[] } else { &["--task-time", "15"] };
         let mut child = Command::new(binaries().join("homelab-sim"))
+            .args(pace)
             .args(["--ephemeral", "--profile", "lab", "--pve", "127.0.0.1:0", "--ready-file"])
             .arg(&ready_file)
             .arg("--wire-log")

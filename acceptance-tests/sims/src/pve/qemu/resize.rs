@@ -1,6 +1,6 @@
 //! Growing disks.
 
-use super::drive::{self, Drive};
+use super::drive::Drive;
 use super::guard::LockedTask;
 use super::power::require_root_for_skiplock;
 use super::size::{format_size, parse_size};
@@ -106,7 +106,6 @@ impl Growth {
         }
         drive.options.insert("size".to_owned(), format_size(size));
         let (slot, text) = (self.slot.clone(), drive.to_string());
-        debug_assert!(drive::is_drive_key(&slot));
         lab.change_vm(self.vmid, |vm| vm.set(&slot, text));
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Turning VMs into templates.
 
-use super::drive::{self, Drive};
+use super::drive::Drive;
 use super::guard::LockedTask;
 use super::vm::Vm;
 use crate::pve::answer::{Answer, Failure};
@@ -61,7 +61,6 @@ fn convert_disks(lab: &mut Lab, vm: &mut Vm, slot: Option<&str>) -> Result<(), F
     for (key, mut drive) in disks {
         let Some(id) = VolumeId::parse(&drive.file) else { continue };
         drive.file = lab.make_base(&vm.node, &id)?.to_string();
-        debug_assert!(drive::is_drive_key(&key));
         vm.set(&key, drive.to_string());
     }
     Ok(())
