@@ -175,6 +175,31 @@ impl Lab {
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
     }
 
+    /// Everything the lab holds, which no service would tell.
+    pub fn state(&self) -> Value {
+        self.get("/lab/state")
+    }
+
+    /// Plants one fault, described as in the lab's README.
+    pub fn plant(&self, fault: &Value) {
+        let body = serde_json::json!({ "faults": [fault] }).to_string();
+        let answer = self.request("POST", "/lab/faults", Some(&body));
+        assert!(answer["faults"].is_array(), "the lab refused the fault {fault}: {answer}");
+    }
+
+    /// How often the planted faults have struck.
+    pub fn struck(&self) -> u64 {
+        let planted = self.get("/lab/faults");
+        planted["faults"].as_array().into_iter().flatten().filter_map(|fault| fault["struck"].as_u64()).sum()
+    }
+
+    /// Takes every planted fault away and tells how often they have struck.
+    pub fn unplant(&self) -> u64 {
+        let struck = self.struck();
+        self.request("DELETE", "/lab/faults", None);
+        struck
+    }
+
     /// The names of the guests that exist now, templates included.
     pub fn guests(&self) -> Vec<String> {
         let found = self.get("/api2/json/cluster/resources?type=vm");

@@ -71,7 +71,7 @@ pub(super) async fn create(cx: &Cx, want: &Vm) -> Result<VmReference> {
         if let Ok(Some(found)) = super::observe::machine(&cleanup, id, Some(&machine.at.node)).await
             && ownership::is_ours(cx.operation(), &found.config)
         {
-            completion::complete(cx, &cleanup, found).await;
+            completion::give_up(cx, &cleanup, found).await;
         }
         return Err(error);
     }
@@ -177,18 +177,18 @@ impl<'a> Create<'a> {
         let nonce = marker::nonce().map_err(|error| {
             Error::new("No random numbers", format!("The operating system gives no random numbers: {error}."))
         })?;
-        let marker = Marker { nonce, creating: Some(self.fingerprint.clone()) };
+        let marker = Marker::creating(nonce, self.fingerprint.clone());
         ownership::begin(self.cx.operation(), &marker.nonce, id);
         let what = self.machine(at.clone()).what("create");
-        let mut lost = false;
         for _ in 0..ATTEMPTS {
             match self.send(&at, &marker).await? {
                 Ok(()) => return Ok(Ok(self.made(at))),
-                Err(PveError::MaybeApplied { .. }) => lost = true,
+                Err(PveError::MaybeApplied { .. }) => {}
                 Err(error) if error.already_exists() => {
                     let resident = takeover::resident(self, id).await?;
                     return match resident {
-                        Some(resident) if lost && resident.nonce().as_ref() == Some(&marker.nonce) => {
+                        // The nonce is of this attempt alone, so an earlier send of it has come through.
+                        Some(resident) if resident.nonce().as_ref() == Some(&marker.nonce) => {
                             self.cx.operation().created(&id);
                             Ok(Ok(self.made(at)))
                         }
@@ -284,9 +284,9 @@ impl<'a> Create<'a> {
             Made::Raw(_) => {
                 let mut config = machine.config().await?;
                 is_template = config.value("template") == Some("1");
-                let marker = config::marker(&config).unwrap_or_else(|| Marker {
-                    nonce: ownership::nonce(self.cx.operation()).unwrap_or_default(),
-                    creating: Some(self.fingerprint.clone()),
+                let marker = config::marker(&config).unwrap_or_else(|| {
+                    let nonce = ownership::nonce(self.cx.operation()).unwrap_or_default();
+                    Marker::creating(nonce, self.fingerprint.clone())
                 });
                 config = machine.free_slot(want, config).await?;
                 let before = config.clone();

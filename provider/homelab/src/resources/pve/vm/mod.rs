@@ -31,6 +31,7 @@ mod power;
 mod settle;
 mod slot;
 mod takeover;
+mod unfinished;
 mod update;
 mod validate;
 mod writes;

@@ -16,6 +16,7 @@ use crate::cx::Cx;
 const NONCE: &str = "nonce";
 const UUID: &str = "uuid";
 const VM_ID: &str = "vm_id";
+const INCOMPLETE: &str = "incomplete";
 
 fn noted(operation: &Operation, key: &str) -> Option<String> {
     operation.private(key)?.as_str().map(str::to_owned)
@@ -54,11 +55,23 @@ pub(super) fn note(operation: &Operation, config: &VmConfig, id: VmId) {
     {
         operation.set_private(NONCE, Json::from(marker.nonce));
     }
+    let creating = config::marker(config).is_some_and(|marker| marker.creating.is_some());
+    operation.set_private(INCOMPLETE, if creating { Json::from(true) } else { Json::Null });
     // The UUID may be changed by hand; as long as our mark is there, the new one is noted.
     if let Some(uuid) = uuid(config) {
         operation.set_private(UUID, Json::from(uuid));
     }
     operation.set_private(VM_ID, Json::from(id.number()));
+}
+
+/// Notes that the mark says no more that the machine is being made.
+pub(super) fn completed(operation: &Operation) {
+    operation.set_private(INCOMPLETE, Json::Null);
+}
+
+/// Whether the mark said at the last look that the machine is being made.
+pub(super) fn is_incomplete(operation: &Operation) -> bool {
+    operation.private(INCOMPLETE).is_some()
 }
 
 /// Whether a configuration is that of the machine noted. Without a note it is, which is so for an import.

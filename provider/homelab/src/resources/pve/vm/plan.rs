@@ -4,7 +4,7 @@ use pve_client::VmId;
 use tf_framework::prelude::*;
 
 use super::model::Vm;
-use super::{foresight, lookups};
+use super::{foresight, lookups, unfinished};
 use crate::cx::Cx;
 
 /// Devices whose coming and going changes the order of booting.
@@ -26,6 +26,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
             plan.require_replace("template");
         }
         foresight::change(before, plan);
+        unfinished::check(cx, plan);
         // The framework has not seen this change.
         if plan.planned.attribute("started") != before.attribute("started") {
             plan.mark_unknown("pending_changes");

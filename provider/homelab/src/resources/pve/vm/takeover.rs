@@ -11,7 +11,7 @@ use super::create::Create;
 use super::creations::Held;
 use super::marker::{self, Marker};
 use super::model::Vm;
-use super::{config, ownership};
+use super::{config, fingerprint, ownership};
 use crate::errors::{self, Explain as _};
 
 /// How long the lock of a machine that is being made may outlive its task.
@@ -44,8 +44,7 @@ impl Resident {
 
     /// Makes it ours, if it is what an interrupted create of the same wish left behind.
     pub(super) async fn takeover(&self, create: &Create<'_>) -> Result<Option<VmAddress>> {
-        let left = config::marker(&self.config)
-            .is_some_and(|marker| marker.creating.as_deref() == Some(&*create.fingerprint));
+        let left = config::marker(&self.config).is_some_and(|marker| is_left(&marker, create));
         if !left || self.at.node != create.want.node_name {
             return Ok(None);
         }
@@ -53,11 +52,21 @@ impl Resident {
     }
 }
 
+/// Whether a mark is that of an interrupted create of the same wish: it did not end, or ended without the state hearing
+/// of it.
+fn is_left(marker: &Marker, create: &Create<'_>) -> bool {
+    match (&marker.creating, &marker.made) {
+        (Some(creating), _) => *creating == create.fingerprint,
+        (None, Some(made)) => fingerprint::is_fresh(made, &create.fingerprint),
+        (None, None) => false,
+    }
+}
+
 /// Writes our own mark, so that whoever began the machine, should he still live, sees that it is not his any more.
 async fn claim(create: &Create<'_>, at: &VmAddress, found: &VmConfig) -> Result<Option<VmAddress>> {
     let Ok(nonce) = marker::nonce() else { return Ok(None) };
     let text = found.value("description").map(Marker::split).and_then(|(text, _)| text);
-    let mark = Marker { nonce: nonce.clone(), creating: Some(create.fingerprint.clone()) };
+    let mark = Marker::creating(nonce.clone(), create.fingerprint.clone());
     let set = Params::new().set("description", mark.on(text.as_deref()));
     let digest = found.digest.as_deref();
     let written = create.pve.patiently(|| create.pve.set_vm_config(at, set.clone(), &[], digest)).await;
@@ -152,8 +161,7 @@ pub(super) async fn leftover<'a>(create: &Create<'a>) -> Result<Option<(VmAddres
                 marker
             }
         };
-        let left = marker.is_some_and(|marker| marker.creating.as_deref() == Some(&*create.fingerprint));
-        if !left {
+        if !marker.is_some_and(|marker| is_left(&marker, create)) {
             continue;
         }
         let Some(held) = create.creations.hold(guest.id) else { continue };
