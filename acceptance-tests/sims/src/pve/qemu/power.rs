@@ -96,20 +96,24 @@ fn short_task(lab: &mut Lab, request: &Request, kind: &'static str, change: fn(&
     Ok(lab.start_task(&node, &request.who.0, plan).to_string().into())
 }
 
-/// Starts a VM in a task of its own, as a call of `who` would.
+/// Starts a VM in a task of its own, as a call of `who` would; what it follows has taken the time already.
 pub fn start_as(lab: &mut Lab, node: &str, vmid: u32, who: &Principal) {
-    let plan = start_plan(lab, node, vmid, false);
+    let plan = start_task(node, vmid, false, Duration::ZERO);
     lab.start_task(node, &who.0, plan);
 }
 
 /// The task that starts a VM.
 pub fn start_plan(lab: &Lab, node: &str, vmid: u32, skip_lock: bool) -> Plan {
+    start_task(node, vmid, skip_lock, lab.usual_task_time())
+}
+
+fn start_task(node: &str, vmid: u32, skip_lock: bool, time: Duration) -> Plan {
     let check_node = node.to_owned();
     let work_node = node.to_owned();
     LockedTask::new(
         "qmstart",
         vmid,
-        lab.usual_task_time(),
+        time,
         move |lab: &mut Lab, _: &Upid| require_startable(lab, &check_node, vmid, skip_lock),
         move |lab: &mut Lab, upid: &Upid| run_start(lab, &work_node, vmid, upid),
     )
