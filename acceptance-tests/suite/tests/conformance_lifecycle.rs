@@ -87,21 +87,44 @@ fn runs(process: u32) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, tail)| !tail.starts_with('Z'))
 }
 
+/// A plugin whose parent is a shell, and the plugin's own process id.
+async fn with_a_parent() -> (Plugin, u32) {
+    let shell = Launch::new(Path::new("sh"))
+        .argument("-c")
+        .argument("\"$0\" & wait")
+        .argument(binaries().join("terraform-provider-homelab").to_str().expect("the path is text"))
+        .start()
+        .await
+        .expect("the plugin starts");
+    let plugin = children(shell.id(), "terraform-provider-homelab").pop().expect("the shell started it");
+    (shell, plugin)
+}
+
 /// 21.
 #[tokio::test]
 async fn it_does_not_outlive_the_process_that_started_it() {
-    let shell: Plugin = Launch::new(Path::new("sh"))
-        .argument("-c")
-        .argument("\"$0\" & wait")
-        .argument(binaries().join("terraform-provider-homelab").to_str().unwrap())
-        .start()
-        .await
-        .unwrap();
+    let (shell, plugin) = with_a_parent().await;
     core(&shell).await;
-    let plugin = children(shell.id(), "terraform-provider-homelab").pop().unwrap();
     signal(shell.id(), "KILL");
     wait_for("the end of the orphan", Duration::from_secs(5), || (!runs(plugin)).then_some(()));
     assert!(!Path::new(&shell.handshake.address).exists());
+}
+
+/// 21: the core dies in the middle of an apply, with everything that it held open.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_orphan_finishes_what_it_began() {
+    let lab = Lab::with(&["--latency", "1000"]);
+    let (shell, plugin) = with_a_parent().await;
+    let core = core(&shell).await;
+    core.configure(&suite::plugin::block(&lab)).await.unwrap();
+    let core = Arc::new(core);
+    let apply = running_apply(&lab, &core).await;
+    let calls = lab.calls();
+    signal(shell.id(), "KILL");
+    apply.abort();
+    drop((core, apply));
+    wait_for("the end of the orphan", Duration::from_secs(10), || (!runs(plugin)).then_some(()));
+    assert!(lab.calls() > calls, "it ended before it had read back what it made");
 }
 
 /// 22.
