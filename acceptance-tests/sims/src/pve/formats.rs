@@ -78,6 +78,7 @@ fn verdict(name: &str, text: &str) -> Result<(), String> {
         "urlencoded" => require(is_url_encoded(text), &format!("invalid urlencoded string: {text}")),
         "pve-startup-order" => require(is_startup(text), "unable to parse startup options"),
         "pve-hotplug-features" => hotplug(text),
+        "pve-calendar-event" => super::calendar::parse(text).map(drop),
         "pve-cpu-type" => cpu_type(text),
         _ => Ok(()),
     }

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod answer;
 pub mod auth;
 pub mod body;
+pub mod calendar;
 pub mod check;
 pub mod content;
 pub mod faults;

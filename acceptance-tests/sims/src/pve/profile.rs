@@ -208,11 +208,23 @@ impl Profile {
             ),
             ..Node::default()
         };
-        for (position, bridge) in self.bridges.iter().enumerate() {
-            let mut options: Options = [("type", "bridge"), ("autostart", "1"), ("method", "manual")]
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .into();
-            options.insert("bridge_ports".to_owned(), if position == 0 { "eno1" } else { "" }.to_owned());
+        node.bridges = self.bridges.iter().cloned().collect();
+        let interface = |options: &[(&str, &str)]| -> Options {
+            options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        node.interfaces.insert("eno1".to_owned(), interface(&[("type", "eth"), ("number", "0")]));
+        if let Some(bridge) = self.bridges.first() {
+            let address = format!("192.0.2.{}/24", 10 + id);
+            let options = interface(&[
+                ("type", "bridge"),
+                ("autostart", "1"),
+                ("cidr", &address),
+                ("gateway", "192.0.2.1"),
+                ("bridge_ports", "eno1"),
+                ("bridge_fd", "0"),
+                ("bridge_stp", "off"),
+                ("number", "1"),
+            ]);
             node.interfaces.insert(bridge.clone(), options);
         }
         node

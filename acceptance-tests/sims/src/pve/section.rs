@@ -95,7 +95,10 @@ impl Entry {
             self.options.remove(&name);
             self.lists.remove(&name);
         }
-        let control = |key: &str| matches!(key, "delete" | "digest" | "node") || skip.contains(&key);
+        let below_node = request.method.path.contains("{node}");
+        let control = |key: &str| {
+            matches!(key, "delete" | "digest") || (key == "node" && below_node) || skip.contains(&key)
+        };
         for key in request.params.0.keys().filter(|key| !control(key)) {
             let is_list = request.method.parameters.get(key).is_some_and(|rule| rule.kind == Kind::Array);
             if is_list {

@@ -256,6 +256,8 @@ pub struct Node {
     pub dns: Options,
     /// Time zone.
     pub timezone: String,
+    /// Bridges that the kernel has, whether the file names them or not.
+    pub bridges: BTreeSet<String>,
     /// Network interfaces by name.
     pub interfaces: BTreeMap<String, Options>,
     /// Interfaces as they will be after the next apply.

@@ -1,16 +1,25 @@
 //! Behaviour of the API, a noun a file: each registers its handlers by path template and verb.
 
 pub mod acl;
+pub mod acme;
+pub mod backup_jobs;
 pub mod cluster;
+pub mod containers;
 pub mod domains;
 pub mod groups;
 pub mod ha;
 pub mod ha_rules;
 pub mod index;
+pub mod mapping;
+pub mod metrics;
+pub mod network;
 pub mod nodes;
+pub mod notifications;
 pub mod pools;
+pub mod replication;
 pub mod resources;
 pub mod roles;
+pub mod sdn;
 pub mod storages;
 pub mod tasks;
 pub mod tfa;
@@ -88,6 +97,15 @@ const NOUNS: &[&[Route]] = &[
     ticket::ROUTES,
     tokens::ROUTES,
     users::ROUTES,
+    acme::ROUTES,
+    backup_jobs::ROUTES,
+    containers::ROUTES,
+    mapping::ROUTES,
+    metrics::ROUTES,
+    network::ROUTES,
+    notifications::ROUTES,
+    replication::ROUTES,
+    sdn::ROUTES,
     version::ROUTES,
 ];
 

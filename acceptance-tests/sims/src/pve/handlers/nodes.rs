@@ -21,7 +21,6 @@ pub const ROUTES: &[Route] = &[
     route("PUT", "/nodes/{node}/config", set_config),
     route("GET", "/nodes/{node}/aplinfo", nothing),
     route("GET", "/nodes/{node}/hardware/usb", nothing),
-    route("GET", "/nodes/{node}/lxc", nothing),
 ];
 
 /// The node of the request; requests for other nodes do not come this far.

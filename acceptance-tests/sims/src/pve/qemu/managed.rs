@@ -39,6 +39,9 @@ impl Lab {
 
     /// Takes the VM out of everything that refers to it; tells whether it was an HA resource.
     pub fn purge_guest(&mut self, vmid: u32) -> bool {
+        self.drop_from_backup_jobs(vmid);
+        self.drop_from_replication(vmid);
+        self.drop_from_ha_rules(&sid(vmid));
         self.ha_resources.remove(&sid(vmid)).is_some()
     }
 

@@ -191,12 +191,16 @@ fn require_snippets(lab: &Lab, node: &str, vm: &Vm) -> Result<(), Failure> {
 
 /// A bridge that a network device is to be plugged into but the node does not have.
 fn missing_bridge(lab: &Lab, node: &str, vm: &Vm) -> Option<String> {
-    let interfaces = &lab.nodes.get(node)?.interfaces;
+    let found = lab.nodes.get(node)?;
     vm.config
         .iter()
         .filter(|(key, _)| drive::is_indexed(key, "net", 32))
         .filter_map(|(_, value)| super::network::Network::parse(value)?.bridge().map(str::to_owned))
-        .find(|bridge| bridge.starts_with("vmbr") && !interfaces.contains_key(bridge))
+        .find(|bridge| {
+            bridge.starts_with("vmbr")
+                && !found.bridges.contains(bridge)
+                && !found.interfaces.contains_key(bridge)
+        })
 }
 
 /// The task that stops a VM at once.

@@ -1,0 +1,91 @@
+//! `/cluster/replication`: replication jobs.
+
+use serde_json::Value;
+
+use super::{Request, Route, route};
+use crate::pve::answer::{Answer, Failure, Reply};
+use crate::pve::section::{Entry, rules};
+use crate::pve::state::Lab;
+
+/// Handlers of this noun.
+pub const ROUTES: &[Route] = &[
+    route("GET", "/cluster/replication", list),
+    route("POST", "/cluster/replication", create),
+    route("GET", "/cluster/replication/{id}", read),
+    route("PUT", "/cluster/replication/{id}", update),
+    route("DELETE", "/cluster/replication/{id}", delete),
+];
+
+/// The file that holds them.
+const FILE: &str = "replication.cfg";
+
+fn shown(lab: &Lab, entry: &Entry) -> Value {
+    let mut shown = entry.shown(rules("POST", "/cluster/replication"));
+    let (guest, number) = entry.id.split_once('-').unwrap_or_default();
+    shown.insert("id".to_owned(), entry.id.as_str().into());
+    shown.insert("type".to_owned(), entry.kind.as_str().into());
+    shown.insert("guest".to_owned(), guest.parse::<u32>().unwrap_or_default().into());
+    shown.insert("jobnum".to_owned(), number.into());
+    shown.insert("digest".to_owned(), lab.file(FILE).digest().into());
+    Value::Object(shown)
+}
+
+fn list(lab: &mut Lab, _: &Request) -> Answer {
+    let entries = lab.file(FILE).entries;
+    Ok(entries.iter().map(|entry| shown(lab, entry)).collect::<Vec<Value>>().into())
+}
+
+fn missing(id: &str) -> Failure {
+    Failure::died(format!("no such replication job '{id}'"))
+}
+
+fn read(lab: &mut Lab, request: &Request) -> Answer {
+    let id = request.params.text_or_empty("id");
+    let file = lab.file(FILE);
+    Ok(shown(lab, file.get(id).ok_or_else(|| missing(id))?).into())
+}
+
+fn create(lab: &mut Lab, request: &Request) -> Answer {
+    let params = &request.params;
+    let target = params.text_or_empty("target");
+    let id = params.text_or_empty("id");
+    // A node on its own has no members that could be targets.
+    if lab.cluster_name.is_none() || !lab.nodes.contains_key(target) {
+        return Err(Failure::died(format!("Target '{target}' does not exist.")));
+    }
+    let vmid = id.split('-').next().and_then(|text| text.parse::<u32>().ok()).unwrap_or_default();
+    let Some(vm) = lab.vms.get(&vmid) else {
+        return Err(Failure::died(format!("guest '{vmid}' does not exist")));
+    };
+    if vm.node == target {
+        return Err(Failure::died(format!("Source and target '{target}' are the same.")));
+    }
+    let mut entry = Entry::of(id, params.text_or_empty("type"), request, "id");
+    entry.options.entry("source".to_owned()).or_insert_with(|| vm.node.clone());
+    if lab.file(FILE).get(id).is_some() {
+        return Err(Failure::died(format!("replication job '{id}' already exists")));
+    }
+    lab.file_mut(FILE).entries.push(entry);
+    Ok(Reply::nothing())
+}
+
+fn update(lab: &mut Lab, request: &Request) -> Answer {
+    let id = request.params.text_or_empty("id");
+    let file = lab.file_mut(FILE);
+    file.check_digest(request)?;
+    file.get_mut(id).ok_or_else(|| missing(id))?.assign(request, &["id"]);
+    Ok(Reply::nothing())
+}
+
+fn delete(lab: &mut Lab, request: &Request) -> Answer {
+    let id = request.params.text_or_empty("id");
+    if lab.file_mut(FILE).remove(id) { Ok(Reply::nothing()) } else { Err(missing(id)) }
+}
+
+impl Lab {
+    /// Takes a guest's replication jobs away.
+    pub fn drop_from_replication(&mut self, vmid: u32) {
+        let prefix = format!("{vmid}-");
+        self.file_mut(FILE).entries.retain(|entry| !entry.id.starts_with(&prefix));
+    }
+}
