@@ -1,14 +1,17 @@
 //! `demo`: the whole suite on one machine, with nothing left behind.
 
+use std::io::Read as _;
 use std::path::PathBuf;
+
+use serde_json::Value;
 
 use suite::{Lab, Workspace};
 
 use crate::process::{command, root, show};
 use crate::{Outcome, tools};
 
-/// Applies the example homelab, plans again, destroys it.
-pub fn run(cli: Option<PathBuf>) -> Outcome {
+/// Applies the example homelab, plans again, destroys it; before that it waits for the operator if he wants to look.
+pub fn run(cli: Option<PathBuf>, keep: bool) -> Outcome {
     show(command("cargo", &["build", "--package", "homelab", "--package", "sims", "--bins"]))?;
     let cli = tools::cli(cli)?;
     println!("using {}: {}", cli.display(), suite::cli::version(&cli)?);
@@ -32,8 +35,11 @@ pub fn run(cli: Option<PathBuf>) -> Outcome {
     expect(again, "the second plan is not empty; plan")?;
     println!("applied; the next plan is empty and took {} calls", lab.calls() - calls);
     println!("built:");
-    for address in addresses(&workspace) {
-        println!("  {address}");
+    for line in built(&workspace.show_json()) {
+        println!("  {line}");
+    }
+    if keep {
+        look(&lab, &workspace);
     }
     expect(workspace.run(&arguments(&["destroy", "-auto-approve"])), "destroy")?;
     println!("destroyed again, and the lab is stopped.");
@@ -75,11 +81,45 @@ fn expect(run: suite::workspace::Run, what: &str) -> Outcome {
     Err(format!("{what} ended with {:?}:\n{}", run.code, run.text))
 }
 
-fn addresses(workspace: &Workspace) -> Vec<String> {
-    workspace.show_json()["values"]["root_module"]["resources"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|resource| resource["address"].as_str().map(str::to_owned))
-        .collect()
+/// Says where to look, and waits for Enter or the end of the input.
+fn look(lab: &Lab, workspace: &Workspace) {
+    println!(
+        "\nlook at it until you press Enter:\n  \
+         configuration and state: {}\n  \
+         curl --cacert {} --header 'Authorization: PVEAPIToken={}' {}/api2/json/cluster/resources?type=vm",
+        workspace.folder().display(),
+        lab.ca_file().display(),
+        lab.api_token(),
+        lab.endpoint(),
+    );
+    let _ = std::io::stdin().read(&mut [0]);
+}
+
+/// One line for each resource of a state.
+fn built(state: &Value) -> Vec<String> {
+    let line = |resource: &Value| {
+        let (address, values) = (resource["address"].as_str()?, &resource["values"]);
+        Some(match (values["vm_id"].as_u64(), values["node_name"].as_str()) {
+            (Some(id), Some(node)) => format!("{address}: VM {id} on node {node}"),
+            _ => address.to_owned(),
+        })
+    };
+    state["values"]["root_module"]["resources"].as_array().into_iter().flatten().filter_map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    #[test]
+    fn a_vm_is_told_with_its_number_and_node() {
+        let resources = json!([
+            { "address": "homelab_pve_pool.a", "values": { "name": "a" } },
+            { "address": "homelab_pve_vm.b", "values": { "vm_id": 100, "node_name": "pve1" } },
+        ]);
+        assert_eq!(
+            super::built(&json!({ "values": { "root_module": { "resources": resources } } })),
+            ["homelab_pve_pool.a", "homelab_pve_vm.b: VM 100 on node pve1"]
+        );
+    }
 }

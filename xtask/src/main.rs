@@ -36,6 +36,9 @@ enum Command {
         /// The `tofu` or `terraform` to use instead of the one found.
         #[arg(long, env = "HOMELAB_CLI")]
         cli: Option<PathBuf>,
+        /// Wait for Enter before everything is destroyed, to look at it.
+        #[arg(long)]
+        keep: bool,
     },
     /// Run every test, the acceptance tests with the real CLIs included.
     Test {
@@ -57,7 +60,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Demo { cli } => demo::run(cli),
+        Command::Demo { cli, keep } => demo::run(cli, keep),
         Command::Test { filter } => test::run(&filter),
         Command::Check => check::run(),
         Command::Docs => docs::run(),
