@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::gaps::between;
-use crate::keep::{Dated, Keep};
+use crate::keep::{Dated, Keep, Kept};
 use crate::zone::Zone;
 
 /// How long after the first retention the calendar rules take to settle: the longest quarter, and
@@ -64,15 +64,9 @@ impl History {
             widest_gap: None,
             kept: Vec::new(),
         };
-        let mut kept: Vec<Dated> = Vec::new();
+        let mut kept = Kept::default();
         for (index, now) in backups.iter().enumerate() {
-            kept.push(Dated::new(*now, zone));
-            let marks = keep.marks(&kept);
-            for (backup, _) in kept.iter().zip(&marks).filter(|(_, keep)| !**keep) {
-                history.remove(backup.at, *now, retention);
-            }
-            let mut marks = marks.into_iter();
-            kept.retain(|_| marks.next().unwrap_or(true));
+            kept.add(Dated::new(*now, zone), keep, |backup| history.remove(backup.at, *now, retention));
             history.look(&backups[..=index], &kept, retention);
         }
         history.kept = kept.iter().map(|backup| backup.at).collect();
@@ -101,15 +95,15 @@ impl History {
         }
     }
 
-    fn look(&mut self, taken: &[Timestamp], kept: &[Dated], retention: Duration) {
-        let (Some(first), Some(now), Some(oldest)) = (taken.first(), taken.last(), kept.first()) else {
+    fn look(&mut self, taken: &[Timestamp], kept: &Kept, retention: Duration) {
+        let (Some(first), Some(now), Some(oldest)) = (taken.first(), taken.last(), kept.iter().next()) else {
             return;
         };
         let reach = between(oldest.at, *now);
         if between(*first, *now) >= retention.saturating_add(SETTLING) {
             self.shortest_reach = Some(self.shortest_reach.map_or(reach, |shortest| shortest.min(reach)));
         }
-        self.most_kept = self.most_kept.max(kept.len());
+        self.most_kept = self.most_kept.max(kept.iter().count());
         self.oldest_kept = self.oldest_kept.max(reach);
         if between(*first, *now) < retention {
             return;

@@ -9,6 +9,7 @@ mod keep;
 mod objective;
 mod retention;
 mod stagger;
+mod survival;
 mod tier;
 mod zone;
 

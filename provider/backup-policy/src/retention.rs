@@ -6,15 +6,18 @@ use jiff::Timestamp;
 
 use crate::calendar::CalendarEvent;
 use crate::error::{Error, Result};
-use crate::gaps::{Firing, Gaps, Horizon};
-use crate::history::History;
+use crate::gaps::{Firing, Gaps, Horizon, between};
 use crate::keep::Keep;
+use crate::survival::{Survival, newest_that_hold};
 use crate::zone::Zone;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// More runs than this tell nothing new, and cost time: an hourly schedule is tried for 14 months.
 const MOST_RUNS: usize = 10_000;
+
+/// And this many are pruned one by one: five months of an hourly schedule, four years of a daily one.
+const MOST_PRUNED: usize = 4_000;
 
 /// Where and how backups are made and pruned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,15 +38,10 @@ pub struct Setting {
 /// within the horizon.
 #[must_use]
 pub fn held_days(event: &CalendarEvent, keep: &Keep, setting: &Setting) -> Option<u64> {
-    let trials = Trials::of(event, setting);
-    let youngest = trials
-        .undisturbed()
-        .filter_map(|backups| History::run(backups, keep, &setting.pruning, Duration::ZERO).youngest_removed);
-    let mut days = youngest.min()?.as_secs() / DAY.as_secs();
-    while days > 0 && !trials.hold(keep, setting, days) {
-        days -= 1;
-    }
-    Some(days)
+    let trials = Trials::of(event, setting).under(keep, setting);
+    let youngest = trials.undisturbed.iter().filter_map(|survival| survival.youngest_removed);
+    let days = youngest.min()?.as_secs() / DAY.as_secs();
+    Some((1..=days).rev().find(|days| trials.hold(in_days(*days))).unwrap_or(0))
 }
 
 /// The smallest keep values that hold `retention`: as many newest backups as it takes by themselves, and
@@ -58,14 +56,37 @@ pub fn derive_keep(event: &CalendarEvent, retention: Duration, setting: &Setting
         return Err(out_of_reach());
     };
     let trials = Trials::of(event, setting);
-    let fewest = count(retention, gaps.largest.length()).max(1);
-    let most = count(retention + setting.late, gaps.smallest.length()).saturating_add(2);
-    let planned_only = Setting { by_hand: false, ..setting.clone() };
-    (fewest..=most)
-        .filter(|last| trials.hold(&Keep { last: *last, ..Keep::default() }, &planned_only, days))
+    let alone = trials.undisturbed().map(|backups| newest_that_hold(backups, in_days(days))).max();
+    // A history that ends before the retention does cannot tell.
+    let Some(fewest) = alone.filter(|_| trials.span() > in_days(days) + DAY) else {
+        let most = count(retention + setting.late, gaps.smallest.length()).saturating_add(2);
+        return Ok(last(if setting.by_hand { most.saturating_add(most / 4) } else { most }));
+    };
+    if !setting.by_hand {
+        return Ok(paired(fewest, &gaps));
+    }
+    if paired(fewest, &gaps) == last(fewest) {
+        return Ok(last(newest_that_hold(&trials.by_hand, in_days(days)).max(fewest)));
+    }
+    // What is kept recurs, so twice the retention tells, and some more for the calendar.
+    let enough = usize::try_from(fewest).unwrap_or(usize::MAX).saturating_mul(2).saturating_add(500);
+    let by_hand = &trials.by_hand[..trials.by_hand.len().min(enough)];
+    // More periods than backups, where one made late falls into the period of the next.
+    (fewest..=fewest.saturating_add(CLOSE_BY))
         .map(|count| paired(count, &gaps))
-        .find(|keep| trials.hold(keep, setting, days))
+        .find(|keep| Survival::run(by_hand, keep, &setting.pruning).covers(in_days(days)))
         .ok_or_else(out_of_reach)
+}
+
+/// How many more backups than it takes without disturbance are tried.
+const CLOSE_BY: u32 = 8;
+
+fn in_days(days: u64) -> Duration {
+    DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX))
+}
+
+fn last(count: u32) -> Keep {
+    Keep { last: count, ..Keep::default() }
 }
 
 fn count(span: Duration, gap: Duration) -> u32 {
@@ -74,7 +95,7 @@ fn count(span: Duration, gap: Duration) -> u32 {
 
 /// The newest `count` backups, and as many of the longest periods that hold one planned run at most.
 fn paired(count: u32, gaps: &Gaps) -> Keep {
-    let keep = Keep { last: count, ..Keep::default() };
+    let keep = last(count);
     // An hour less, for the day on which the clocks are put forward.
     match (gaps.smallest.length().as_secs() + 3600) / 3600 {
         8760.. => Keep { yearly: count, ..keep },
@@ -122,13 +143,37 @@ impl Trials {
         [self.punctual.as_slice(), &self.late].into_iter()
     }
 
-    fn hold(&self, keep: &Keep, setting: &Setting, days: u64) -> bool {
-        let retention = DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX));
-        let run = |backups: &[Timestamp]| History::run(backups, keep, &setting.pruning, retention);
-        self.undisturbed()
-            .map(run)
-            .all(|history| history.every_backup_lives() && history.covers_the_retention())
-            && (!setting.by_hand || run(&self.by_hand).covers_the_retention())
+    /// From the first run to the last.
+    fn span(&self) -> Duration {
+        match (self.punctual.first(), self.punctual.last()) {
+            (Some(first), Some(last)) => between(*first, *last),
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn under(&self, keep: &Keep, setting: &Setting) -> Outcome {
+        let run = |backups: &[Timestamp]| {
+            Survival::run(&backups[..backups.len().min(MOST_PRUNED)], keep, &setting.pruning)
+        };
+        Outcome {
+            undisturbed: self.undisturbed().map(run).collect(),
+            by_hand: setting.by_hand.then(|| run(&self.by_hand)),
+        }
+    }
+}
+
+/// What comes of the trials under some keep values.
+struct Outcome {
+    undisturbed: Vec<Survival>,
+    by_hand: Option<Survival>,
+}
+
+impl Outcome {
+    fn hold(&self, retention: Duration) -> bool {
+        self.undisturbed
+            .iter()
+            .all(|survival| survival.every_backup_lives(retention) && survival.covers(retention))
+            && self.by_hand.as_ref().is_none_or(|survival| survival.covers(retention))
     }
 }
 
@@ -186,6 +231,19 @@ mod tests {
     fn a_schedule_that_ends_holds_nothing() {
         let ended = "2020-01-01 UTC".parse().unwrap();
         assert!(derive_keep(&ended, DAY, &setting("UTC")).is_err());
+    }
+
+    #[test]
+    fn frequent_backups_are_held_too_with_more_made_by_hand() {
+        let by_hand = Setting { by_hand: true, ..setting("Europe/Berlin") };
+        for (event, days, wanted) in [
+            ("hourly UTC", 30, "keep-last=722,keep-hourly=722"),
+            ("*:0/15 UTC", 7, "keep-last=841"),
+            ("minutely UTC", 30, "keep-last=54227"),
+        ] {
+            let keep = derive_keep(&event.parse().unwrap(), in_days(days), &by_hand).unwrap();
+            assert_eq!(keep.to_string(), wanted, "{event}");
+        }
     }
 
     #[test]
