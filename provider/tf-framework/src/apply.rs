@@ -1,5 +1,7 @@
 //! Applying a change. Whatever happens, the state that goes back says what is there.
 
+use std::sync::Arc;
+
 use crate::conform::{self, Difference};
 use crate::diagnostics::{Diagnostic, Diagnostics, Error, Result};
 use crate::messages::{ApplyRequest, ApplyResponse};
@@ -26,7 +28,7 @@ impl Outcome {
     }
 }
 
-pub(crate) async fn resource(inner: &Inner, r: ApplyRequest) -> ApplyResponse {
+pub(crate) async fn resource(inner: &Arc<Inner>, r: ApplyRequest) -> ApplyResponse {
     let worker = match Worker::new(inner, &r.type_name) {
         Ok(worker) => worker,
         Err(unsupported) => {
@@ -51,6 +53,7 @@ pub(crate) async fn resource(inner: &Inner, r: ApplyRequest) -> ApplyResponse {
         _ => apply.update().await,
     };
     outcome.diagnostics.extend(operation.take_warnings());
+    inner.afterwards(operation.take_afterwards());
     redact(
         &worker.schema.attributes,
         &[&r.config, &r.planned_state, &r.prior_state],

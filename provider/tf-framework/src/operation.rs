@@ -1,9 +1,11 @@
 //! One running operation: its deadline, cancellation, what it has created, its warnings and private data.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +30,17 @@ struct Notes {
     created: Option<String>,
     warnings: Vec<Diagnostic>,
     private: Map<String, Json>,
+    afterwards: Afterwards,
+}
+
+/// What is left to do once the answer was given.
+#[derive(Default)]
+pub(crate) struct Afterwards(pub Vec<BoxFuture<'static, ()>>);
+
+impl fmt::Debug for Afterwards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} left to do", self.0.len())
+    }
 }
 
 impl Operation {
@@ -66,6 +79,18 @@ impl Operation {
     /// The id noted by [`Operation::created`].
     pub fn created_id(&self) -> Option<String> {
         self.notes().created.clone()
+    }
+
+    /// Leaves something to do once the CLI has the answer of this create, update or delete, so that it can count on
+    /// the state to know of it. It has to end by itself within a second or so: when the CLI is done the process waits no
+    /// longer, and what was left undone then must be noticed by a later read.
+    pub fn afterwards(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.notes().afterwards.0.push(Box::pin(work));
+    }
+
+    /// What is left to do.
+    pub(crate) fn take_afterwards(&self) -> Afterwards {
+        std::mem::take(&mut self.notes().afterwards)
     }
 
     /// Adds a warning to the answer.

@@ -20,7 +20,7 @@ use crate::messages::{
     RenewResponse, UpgradeIdentityResponse, UpgradeResponse,
 };
 use crate::model::SchemaModel;
-use crate::operation::Operation;
+use crate::operation::{Afterwards, Operation};
 use crate::registry::{AnyCx, Call, Registry};
 use crate::resource::ProviderDefinition;
 use crate::schema::{ResourceSchema, Schemas};
@@ -52,6 +52,9 @@ pub(crate) struct Inner {
     running: AtomicUsize,
     changed: Notify,
 }
+
+/// How long an answer gets to arrive at the CLI, and into its state, before what was left to do afterwards is done.
+const ARRIVAL: Duration = Duration::from_millis(100);
 
 /// Counts a running operation until dropped, also when its task panics.
 struct Running(Arc<Inner>);
@@ -330,6 +333,21 @@ impl Inner {
     /// A new operation that ends after `timeout` or when the user stops the run.
     pub fn operation(&self, timeout: Duration, private: &[u8]) -> Operation {
         Operation::new(timeout, &self.generation.load(), private)
+    }
+
+    /// Does what operations left to do, once their answers have arrived. It counts as running, so that the end of the
+    /// process waits for it.
+    pub fn afterwards(self: &Arc<Self>, work: Afterwards) {
+        if work.0.is_empty() {
+            return;
+        }
+        self.running.fetch_add(1, Ordering::SeqCst);
+        let running = Running(self.clone());
+        tokio::spawn(async move {
+            let _running = running;
+            tokio::time::sleep(ARRIVAL).await;
+            futures_util::future::join_all(work.0).await;
+        });
     }
 
     /// The provider's context for an operation.

@@ -2,6 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tf_framework::prelude::*;
@@ -41,12 +43,15 @@ enum Script {
     Twist,
     /// Works, but another runner takes over.
     Hand,
+    /// Works, and leaves something to do.
+    Leave,
 }
 
 thread_local! {
     static STORED: RefCell<Option<Job>> = const { RefCell::new(None) };
     static VERB: Cell<Script> = const { Cell::new(Script::Work) };
     static READ: Cell<Script> = const { Cell::new(Script::Work) };
+    static LEFT: Arc<AtomicBool> = Arc::default();
     static STARTED: std::rc::Rc<Notify> = std::rc::Rc::new(Notify::new());
 }
 
@@ -54,6 +59,11 @@ async fn play(script: Script, operation: &Operation, token: Option<&str>) -> Res
     STARTED.with(|started| started.notify_one());
     match script {
         Script::Work | Script::Twist | Script::Hand => Ok(()),
+        Script::Leave => {
+            let left = LEFT.with(Clone::clone);
+            operation.afterwards(async move { left.store(true, Ordering::SeqCst) });
+            Ok(())
+        }
         Script::Fail => Err(Error::new("Service refused", "The service refused.")),
         Script::FailQuoting => Err(Error::new(
             "Service refused",
@@ -295,6 +305,20 @@ async fn a_kept_value_that_the_service_changed_is_a_warning() {
     assert_eq!(summaries(&updated), ["Service changed a value"]);
     assert_eq!(updated.diagnostics[0].severity, Severity::Warning);
     assert_eq!(updated.new_state.attribute("runner"), &"first".into(), "the CLI insists on the plan");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_to_do_is_done_after_the_answer_and_before_the_end() {
+    VERB.set(Script::Leave);
+    let server = Server::new::<Provider>();
+    let created = apply(&server, &Value::Null, &config(1)).await;
+    assert_eq!(created.diagnostics, []);
+    let done = || LEFT.with(|left| left.load(Ordering::SeqCst));
+    assert!(!done());
+    // A stop is for what runs, not for what is done.
+    server.stop();
+    server.idle().await;
+    assert!(done());
 }
 
 #[tokio::test(start_paused = true)]
