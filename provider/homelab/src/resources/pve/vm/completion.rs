@@ -1,69 +1,61 @@
 //! The last write of a create: the mark says that the machine is complete.
+//!
+//! It comes after the answer, when the state knows of the machine. Whatever the state does not know of is still marked
+//! as being made, so an apply that is killed at any moment leaves nothing that the next one would not find.
 
-use pve_client::{Error as PveError, Params, Pve, VmAddress, VmConfig};
-use tf_framework::prelude::*;
+use std::time::Duration;
 
-use super::marker::{Made, Marker};
-use super::observe::Observed;
-use super::{config, fingerprint, ownership};
+use pve_client::{Error as PveError, Params, Pve, Scope, VmAddress, VmConfig};
+
+use super::config;
+use super::marker::Marker;
+use super::ownership;
 use crate::cx::Cx;
 
 /// How often a write is tried that others get in the way of.
 const ATTEMPTS: u32 = 4;
 
-/// Marks a machine as complete. It is the last thing that a create does, after the machine was read for the state.
-///
-/// A provider that is killed right after this write leaves a complete machine that no state knows. So the mark says for
-/// a while what was made and from where, and a create of the same takes the machine over instead of making another.
-pub(super) async fn complete(cx: &Cx, pve: &Pve, found: Observed) {
-    let made = |creating: &str| fingerprint::made_now(creating);
-    write(cx, pve, found, made).await;
+/// How long it may take. The process ends soon after the last answer; what is not done then is done by a refresh.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Marks a machine as complete once the state knows of it.
+pub(super) fn later(cx: &Cx, pve: &Pve, at: VmAddress, found: VmConfig) {
+    let client = pve.client().clone();
+    cx.operation().afterwards(async move {
+        // The end of the operation, or of its time, does not end this.
+        complete(&client.scoped(Scope::cleanup(LIMIT)), &at, found).await;
+    });
 }
 
-/// Marks a machine whose creation failed, and which the state knows from now on, as one that is not to be finished.
-pub(super) async fn give_up(cx: &Cx, pve: &Pve, found: Observed) {
-    write(cx, pve, found, |_| None).await;
+/// Marks a machine as complete that an earlier run did not get to mark, though the state knows of it.
+pub(super) async fn mend(cx: &Cx, pve: &Pve, at: &VmAddress, found: &VmConfig) {
+    let marker = config::marker(found).filter(|marker| marker.creating.is_some());
+    let known = marker.is_some_and(|marker| ownership::nonce(cx.operation()).as_ref() == Some(&marker.nonce));
+    // Where it may not be written, the next plan is an update that does it.
+    if known && complete(pve, at, found.clone()).await {
+        ownership::completed(cx.operation());
+    }
 }
 
-async fn write(cx: &Cx, pve: &Pve, found: Observed, made: impl Fn(&str) -> Option<Made>) {
-    let Err(error) = attempt(pve, &found.at, found.config, made).await else {
-        return ownership::completed(cx.operation());
-    };
-    cx.operation().warn(Diagnostic::warning(
-        "VM is marked as incomplete",
-        format!(
-            "The machine {} on node {:?} is complete, but the last line of its description still says that it is being \
-             made, because it could not be written: {}. The next apply mends that.",
-            found.at.id,
-            found.at.node.as_str(),
-            api_core::chain(&error),
-        ),
-    ));
+async fn complete(pve: &Pve, at: &VmAddress, found: VmConfig) -> bool {
+    let done = attempt(pve, at, found).await;
+    if let Err(error) = &done {
+        tracing::warn!(vm = %at, error = api_core::chain(error), "the mark of a complete machine was not written");
+    }
+    done.is_ok()
 }
 
-async fn attempt(
-    pve: &Pve,
-    at: &VmAddress,
-    mut config: VmConfig,
-    made: impl Fn(&str) -> Option<Made>,
-) -> pve_client::Result<()> {
+async fn attempt(pve: &Pve, at: &VmAddress, mut config: VmConfig) -> pve_client::Result<()> {
     for _ in 0..ATTEMPTS {
-        let (text, Some(Marker { nonce, creating: Some(creating), .. })) = split(&config) else {
-            return Ok(());
-        };
-        let mark = Marker { made: made(&creating), ..Marker::complete(&nonce) };
-        let set = Params::new().set("description", mark.on(text.as_deref()));
-        let written =
-            pve.patiently(|| pve.set_vm_config(at, set.clone(), &[], config.digest.as_deref())).await;
-        match written {
+        let (text, Some(Marker { nonce, creating: Some(_) })) = split(&config) else { return Ok(()) };
+        let set = Params::new().set("description", Marker::complete(&nonce).on(text.as_deref()));
+        let digest = config.digest.as_deref();
+        match pve.patiently(|| pve.set_vm_config(at, set.clone(), &[], digest)).await {
             Ok(()) => return Ok(()),
             Err(PveError::Conflict { .. } | PveError::MaybeApplied { .. }) => {}
             Err(error) => return Err(error),
         }
         config = pve.vm_config(at).await?;
-    }
-    if config::marker(&config).is_none_or(|marker| marker.creating.is_none()) {
-        return Ok(());
     }
     Err(PveError::Conflict { message: "somebody else keeps changing it".into() })
 }

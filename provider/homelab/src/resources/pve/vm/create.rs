@@ -68,10 +68,10 @@ pub(super) async fn create(cx: &Cx, want: &Vm) -> Result<VmReference> {
     if let Err(error) = create.finish(&machine, &made).await {
         // The state knows the machine from here on, so the mark must not call it a leftover.
         let cleanup = machine.pve.client().scoped(Scope::cleanup(CLEANUP));
-        if let Ok(Some(found)) = super::observe::machine(&cleanup, id, Some(&machine.at.node)).await
-            && ownership::is_ours(cx.operation(), &found.config)
+        if let Ok(config) = cleanup.vm_config(&machine.at).await
+            && ownership::is_ours(cx.operation(), &config)
         {
-            completion::give_up(cx, &cleanup, found).await;
+            completion::later(cx, &cleanup, machine.at.clone(), config);
         }
         return Err(error);
     }

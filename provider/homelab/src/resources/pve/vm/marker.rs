@@ -9,8 +9,6 @@ const START: &str = "<!-- homelab-vm ";
 const END: &str = " -->";
 /// What stands before the nonce while the machine is being made.
 const CREATING: &str = "creating ";
-/// What stands before the nonce from the end of the create to the first change.
-const MADE: &str = "made ";
 
 /// Characters of a description that Proxmox VE takes, less those that the mark needs.
 pub(super) const LONGEST_DESCRIPTION: usize = 8_000;
@@ -22,28 +20,17 @@ pub(super) struct Marker {
     pub nonce: String,
     /// What the create was to make, while it is not done.
     pub creating: Option<String>,
-    /// The create that ended, until the first change.
-    pub made: Option<Made>,
-}
-
-/// A create that has just ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Made {
-    /// What it was to make, and from which folder.
-    pub fingerprint: String,
-    /// When it ended, in seconds since 1970.
-    pub at: u64,
 }
 
 impl Marker {
     /// The mark of a machine that is complete.
     pub(super) fn complete(nonce: &str) -> Self {
-        Self { nonce: nonce.to_owned(), creating: None, made: None }
+        Self { nonce: nonce.to_owned(), creating: None }
     }
 
     /// The mark of a machine that is being made.
     pub(super) fn creating(nonce: String, fingerprint: String) -> Self {
-        Self { nonce, creating: Some(fingerprint), made: None }
+        Self { nonce, creating: Some(fingerprint) }
     }
 
     /// Splits a description into the user's text and the mark.
@@ -63,13 +50,6 @@ impl Marker {
             let valid = word(nonce) && word(fingerprint);
             return valid.then(|| Self::creating(nonce.to_owned(), fingerprint.to_owned()));
         }
-        if let Some(rest) = inner.strip_prefix(MADE) {
-            let (nonce, rest) = rest.split_once(' ')?;
-            let (fingerprint, at) = rest.split_once(' ')?;
-            let made = Made { fingerprint: fingerprint.to_owned(), at: at.parse().ok()? };
-            let valid = word(nonce) && word(fingerprint);
-            return valid.then(|| Self { made: Some(made), ..Self::complete(nonce) });
-        }
         word(inner).then(|| Self::complete(inner))
     }
 
@@ -84,12 +64,9 @@ impl Marker {
 
 impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.creating, &self.made) {
-            (Some(fingerprint), _) => write!(f, "{START}{CREATING}{} {fingerprint}{END}", self.nonce),
-            (None, Some(made)) => {
-                write!(f, "{START}{MADE}{} {} {}{END}", self.nonce, made.fingerprint, made.at)
-            }
-            (None, None) => write!(f, "{START}{}{END}", self.nonce),
+        match &self.creating {
+            Some(fingerprint) => write!(f, "{START}{CREATING}{} {fingerprint}{END}", self.nonce),
+            None => write!(f, "{START}{}{END}", self.nonce),
         }
     }
 }
@@ -107,13 +84,7 @@ mod tests {
 
     #[test]
     fn a_mark_survives_with_and_without_a_description() {
-        let made = Made { fingerprint: "f00".to_owned(), at: 12 };
-        let complete = Marker::complete("abc");
-        for marker in [
-            complete.clone(),
-            Marker::creating("abc".to_owned(), "f00".to_owned()),
-            Marker { made: Some(made), ..complete },
-        ] {
+        for marker in [Marker::complete("abc"), Marker::creating("abc".to_owned(), "f00".to_owned())] {
             for text in [None, Some("one"), Some("one\ntwo"), Some("one\n\n<!-- mine -->")] {
                 let (read, found) = Marker::split(&marker.on(text));
                 assert_eq!((read.as_deref(), found.as_ref()), (text, Some(&marker)));
@@ -127,8 +98,6 @@ mod tests {
             "<!-- homelab-vm abc -->\nmore",
             "<!-- homelab-vm a b c -->",
             "<!-- homelab-vm creating abc -->",
-            "<!-- homelab-vm made abc f00 -->",
-            "<!-- homelab-vm made abc f00 soon -->",
             "<!-- homelab-vm <b> -->",
             "see homelab-vm abc",
         ] {

@@ -90,7 +90,9 @@ pub(super) async fn read(cx: &Cx, id: &VmReference, prior: Option<&Vm>) -> Resul
     let pool_name = pool(&pve, cx, vm_id, prior).await?;
     let vm = state(found.at.id, prior, &found, pool_name);
     if operation.created_id().is_some() {
-        completion::complete(cx, &pve, found).await;
+        completion::later(cx, &pve, found.at, found.config);
+    } else {
+        completion::mend(cx, &pve, &found.at, &found.config).await;
     }
     Ok(Some(vm))
 }

@@ -55,8 +55,10 @@ pub(super) fn note(operation: &Operation, config: &VmConfig, id: VmId) {
     {
         operation.set_private(NONCE, Json::from(marker.nonce));
     }
+    // A create of this very operation ends after its answer.
     let creating = config::marker(config).is_some_and(|marker| marker.creating.is_some());
-    operation.set_private(INCOMPLETE, if creating { Json::from(true) } else { Json::Null });
+    let left = creating && operation.created_id().is_none();
+    operation.set_private(INCOMPLETE, if left { Json::from(true) } else { Json::Null });
     // The UUID may be changed by hand; as long as our mark is there, the new one is noted.
     if let Some(uuid) = uuid(config) {
         operation.set_private(UUID, Json::from(uuid));

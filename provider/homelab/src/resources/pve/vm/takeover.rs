@@ -11,7 +11,7 @@ use super::create::Create;
 use super::creations::Held;
 use super::marker::{self, Marker};
 use super::model::Vm;
-use super::{config, fingerprint, ownership};
+use super::{config, ownership};
 use crate::errors::{self, Explain as _};
 
 /// How long the lock of a machine that is being made may outlive its task.
@@ -52,14 +52,9 @@ impl Resident {
     }
 }
 
-/// Whether a mark is that of an interrupted create of the same wish: it did not end, or ended without the state hearing
-/// of it.
+/// Whether a mark is that of an interrupted create of the same wish.
 fn is_left(marker: &Marker, create: &Create<'_>) -> bool {
-    match (&marker.creating, &marker.made) {
-        (Some(creating), _) => *creating == create.fingerprint,
-        (None, Some(made)) => fingerprint::is_fresh(made, &create.fingerprint),
-        (None, None) => false,
-    }
+    marker.creating.as_deref() == Some(&*create.fingerprint)
 }
 
 /// Writes our own mark, so that whoever began the machine, should he still live, sees that it is not his any more.
