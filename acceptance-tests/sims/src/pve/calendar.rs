@@ -37,7 +37,9 @@ pub fn parse(text: &str) -> Result<Event, String> {
         hours: [0].into(),
         minutes: [0].into(),
     };
-    for word in text.split_whitespace() {
+    // The nodes of the lab keep UTC, so naming it changes nothing.
+    let local = text.trim_end().strip_suffix(" UTC").unwrap_or(text);
+    for word in local.split_whitespace() {
         let known = if word.starts_with(|letter: char| letter.is_ascii_alphabetic()) {
             weekdays(word).map(|days| event.days = days)
         } else if let Some((hours, minutes)) = time(word) {
@@ -220,6 +222,7 @@ mod tests {
         assert_eq!((second, third), (1_767_321_000, 1_767_580_200));
         assert_eq!(parse("sun 01:00").unwrap().next(1_795_406_842), Some(1_795_914_000));
         assert_eq!(parse("daily").unwrap().next(1_795_406_842), Some(1_795_478_400));
+        assert_eq!(parse("01:00 UTC"), parse("01:00"));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub mod ticket;
 pub mod tokens;
 pub mod users;
 pub mod version;
+pub mod zfs;
 
 use super::answer::Answer;
 use super::body::Upload;
@@ -107,6 +108,7 @@ const NOUNS: &[&[Route]] = &[
     replication::ROUTES,
     sdn::ROUTES,
     version::ROUTES,
+    zfs::ROUTES,
 ];
 
 /// Every registration.

@@ -18,6 +18,8 @@ pub const ROUTES: &[Route] = &[
 
 /// The file that holds them.
 const FILE: &str = "replication.cfg";
+/// Rounds of the usual task time until the guest's node removes a job.
+const REACTION: u32 = 4;
 
 fn shown(lab: &Lab, entry: &Entry) -> Value {
     let mut shown = entry.shown(rules("POST", "/cluster/replication"));
@@ -77,9 +79,22 @@ fn update(lab: &mut Lab, request: &Request) -> Answer {
     Ok(Reply::nothing())
 }
 
+/// The job is only marked; its node removes it at its next round, unless told to forget it at once.
 fn delete(lab: &mut Lab, request: &Request) -> Answer {
-    let id = request.params.text_or_empty("id");
-    if lab.file_mut(FILE).remove(id) { Ok(Reply::nothing()) } else { Err(missing(id)) }
+    let id = request.params.text_or_empty("id").to_owned();
+    let file = lab.file_mut(FILE);
+    let Some(entry) = file.get_mut(&id) else { return Err(missing(&id)) };
+    if request.params.is_set("force") {
+        file.remove(&id);
+        return Ok(Reply::nothing());
+    }
+    let how = if request.params.is_set("keep") { "local" } else { "full" };
+    entry.options.insert("remove_job".to_owned(), how.to_owned());
+    let after = lab.usual_task_time() * REACTION;
+    lab.later(after, move |lab| {
+        lab.file_mut(FILE).remove(&id);
+    });
+    Ok(Reply::nothing())
 }
 
 impl Lab {

@@ -393,8 +393,8 @@ impl Resource for ClusterOptions {
             cx.pve()?.cluster_options().await.explain::<Self>(cx, "read the options of the cluster")?;
         let all = Self::read(&found);
         Ok(Some(match prior {
-            // Whoever imports takes over everything.
-            None => all,
+            // Whoever imports takes over everything, but this is shown also when it is not set.
+            None => Self { mac_prefix: all.mac_prefix.clone().filter(|prefix| prefix != "BC:24:11"), ..all },
             Some(prior) => managed(&all, prior),
         }))
     }

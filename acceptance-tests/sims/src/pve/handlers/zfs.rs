@@ -1,0 +1,91 @@
+//! `/nodes/{node}/disks/zfs`: ZFS pools of a node.
+
+use serde_json::{Value, json};
+
+use super::{Request, Route, route};
+use crate::pve::answer::{Answer, Failure};
+use crate::pve::section::{Entry, rules};
+use crate::pve::state::Lab;
+use crate::pve::tasks::{Plan, Progress};
+
+/// Handlers of this noun.
+pub const ROUTES: &[Route] = &[
+    route("GET", "/nodes/{node}/disks/zfs", list),
+    route("POST", "/nodes/{node}/disks/zfs", create),
+    route("GET", "/nodes/{node}/disks/zfs/{name}", read),
+    route("DELETE", "/nodes/{node}/disks/zfs/{name}", delete),
+];
+
+/// Bytes of each disk.
+const DISK: u64 = 1 << 40;
+
+/// The pools of a node, as if they were a file of sections.
+fn file(request: &Request) -> String {
+    format!("nodes/{}/zfs", request.node())
+}
+
+fn devices(entry: &Entry) -> Vec<String> {
+    let text = entry.options.get("devices").map_or("", String::as_str);
+    text.split([',', ';', ' ']).filter(|device| !device.is_empty()).map(str::to_owned).collect()
+}
+
+fn list(lab: &mut Lab, request: &Request) -> Answer {
+    let pools = lab.file(&file(request)).entries;
+    let shown = pools.iter().map(|pool| {
+        let size = DISK * devices(pool).len() as u64;
+        json!({"name": pool.id, "size": size, "free": size - (1 << 20), "alloc": 1 << 20, "frag": 0, "dedup": 1, "health": "ONLINE"})
+    });
+    Ok(shown.collect::<Vec<Value>>().into())
+}
+
+fn read(lab: &mut Lab, request: &Request) -> Answer {
+    let name = request.params.text_or_empty("name");
+    let pools = lab.file(&file(request));
+    let pool = pools.get(name).ok_or_else(|| Failure::died(format!("cannot open '{name}': no such pool")))?;
+    let disks = devices(pool).into_iter().map(|device| {
+        json!({"name": device.trim_start_matches("/dev/"), "state": "ONLINE", "read": 0, "write": 0, "cksum": 0, "msg": ""})
+    });
+    let disks: Vec<Value> = disks.collect();
+    let level = pool.options.get("raidlevel").map_or("single", String::as_str);
+    let children = if level == "single" {
+        json!(disks)
+    } else {
+        json!([{"name": format!("{level}-0"), "state": "ONLINE", "msg": "", "children": disks}])
+    };
+    Ok(json!({"name": name, "state": "ONLINE", "errors": "No known data errors", "children": [{"name": name, "state": "ONLINE", "msg": "", "children": children}]}).into())
+}
+
+fn create(lab: &mut Lab, request: &Request) -> Answer {
+    let name = request.params.text_or_empty("name").to_owned();
+    let file = file(request);
+    let entry = Entry::of(&name, "zfs", request, "name");
+    let used: Vec<String> = lab.file(&file).entries.iter().flat_map(devices).collect();
+    if let Some(device) = devices(&entry).into_iter().find(|device| used.contains(device)) {
+        return Err(Failure::died(format!("device '{device}' is already in use")));
+    }
+    if lab.file(&file).get(&name).is_some() {
+        return Err(Failure::died(format!("pool '{name}' already exists on node '{}'", request.node())));
+    }
+    let unknown =
+        entry.options.keys().find(|key| !rules("POST", "/nodes/{node}/disks/zfs").contains_key(*key));
+    debug_assert!(unknown.is_none(), "the schema is closed");
+    let plan = Plan::new("zfscreate", name, lab.usual_task_time(), move |lab, _| {
+        lab.volume_groups.insert(format!("zfs:{}", entry.id));
+        lab.file_mut(&file).entries.push(entry);
+        Progress::Done
+    });
+    Ok(lab.start_task(request.node(), &request.who.0, plan).to_string().into())
+}
+
+fn delete(lab: &mut Lab, request: &Request) -> Answer {
+    let name = request.params.text_or_empty("name").to_owned();
+    let file = file(request);
+    let plan = Plan::new("zfsremove", name.clone(), lab.usual_task_time(), move |lab, _| {
+        if !lab.file_mut(&file).remove(&name) {
+            return Progress::Failed(format!("cannot open '{name}': no such pool"));
+        }
+        lab.volume_groups.remove(&format!("zfs:{name}"));
+        Progress::Done
+    });
+    Ok(lab.start_task(request.node(), &request.who.0, plan).to_string().into())
+}

@@ -1,0 +1,193 @@
+//! Backup jobs, mappings, replication, snapshots, ZFS pools, nodes and options of the cluster, with every CLI.
+
+use suite::cycle::{live, names};
+use suite::workspace::with_each_cli;
+use suite::{Lab, Workspace};
+
+fn resource(kind: &str, body: &str) -> String {
+    format!("resource \"homelab_pve_{kind}\" \"this\" {{\n{body}\n}}\n")
+}
+
+#[test]
+fn a_backup_job_lives_and_leaves_nothing() {
+    let job = |body: &str| {
+        let pool = "resource \"homelab_pve_pool\" \"p\" {\n  name = \"tier-1\"\n}\n";
+        format!("{pool}{}", resource("backup_job", &format!("job_id = \"nightly\"\n{body}")))
+    };
+    live(
+        &[
+            job("schedule = \"daily\"\nall = true"),
+            job(
+                "schedule = \"mon..fri 02:30\"\nstorage_name = \"local\"\nvm_ids = [103, 100]\nmode = \"snapshot\"\n\
+                 compression = \"zstd\"\nzstd_threads = 2\nrepeat_missed = true\nnotes_template = \"{{guestname}} on {{node}}\"\n\
+                 prune_backups = { keep_daily = 7, keep_weekly = 4 }\nfleecing = { enabled = true, storage_name = \"local-lvm\" }\n\
+                 performance = { max_workers = 4 }\nbandwidth_limit_kib_per_second = 1000\nexclude_paths = [\"/tmp/?*\"]\n\
+                 mail_to = [\"a@example.com\"]\nmail_notification = \"failure\"\ncomment = \"c\"\nlock_wait_minutes = 60",
+            ),
+            job(
+                "schedule = \"21:00 UTC\"\nstorage_name = \"local\"\npool_name = homelab_pve_pool.p.name\nenabled = false",
+            ),
+            job(
+                "schedule = \"sat 03:00\"\nall = true\nexclude_vm_ids = [103]\nnode_name = \"pve1\"\nprune = false",
+            ),
+        ],
+        &[("homelab_pve_backup_job.this", "nightly")],
+        |lab| assert!(names(lab, "/api2/json/cluster/backup", "id").is_empty()),
+    );
+}
+
+#[test]
+fn mappings_live_and_leave_nothing() {
+    let mappings = |pci: &str, usb: &str, dir: &str| {
+        resource("pci_mapping", &format!("name = \"gpu\"\n{pci}"))
+            + &resource("usb_mapping", &format!("name = \"stick\"\n{usb}"))
+            + &resource("dir_mapping", &format!("name = \"media\"\n{dir}"))
+    };
+    let card = "{ node_name = \"pve1\", path = \"0000:01:00.0\", device_id = \"10de:1c03\"";
+    live(
+        &[
+            mappings(
+                &format!("devices = [{card} }}]"),
+                "devices = [{ node_name = \"pve1\", device_id = \"0403:6001\" }]",
+                "directories = [{ node_name = \"pve1\", path = \"/mnt\" }]",
+            ),
+            mappings(
+                &format!(
+                    "description = \"card\"\nmediated_devices = true\ndevices = [{card}, subsystem_id = \"1043:85aa\", iommu_group = 3 \
+                     }}, {{ node_name = \"pve2\", path = \"0000:02:00\", device_id = \"10de:1c03\" }}]"
+                ),
+                "description = \"stick\"\ndevices = [{ node_name = \"pve2\", device_id = \"0403:6001\", port = \"1-2.3\" }]",
+                "directories = [{ node_name = \"pve1\", path = \"/srv\" }, { node_name = \"pve2\", path = \"/mnt\" }]",
+            ),
+            mappings(
+                &format!("live_migration_capable = true\ndevices = [{card} }}]"),
+                "devices = [{ node_name = \"pve2\", device_id = \"0403:6001\" }]",
+                "description = \"media\"\ndirectories = [{ node_name = \"pve2\", path = \"/mnt\" }]",
+            ),
+        ],
+        &[
+            ("homelab_pve_pci_mapping.this", "gpu"),
+            ("homelab_pve_usb_mapping.this", "stick"),
+            ("homelab_pve_dir_mapping.this", "media"),
+        ],
+        |lab| {
+            for kind in ["pci", "usb", "dir"] {
+                assert!(names(lab, &format!("/api2/json/cluster/mapping/{kind}"), "id").is_empty());
+            }
+        },
+    );
+}
+
+fn guest(rest: &str) -> String {
+    format!(
+        "resource \"homelab_pve_vm\" \"vm\" {{\n  vm_id = 300\n  name = \"guest\"\n  node_name = \"pve1\"\n  started = \
+         false\n}}\n{rest}"
+    )
+}
+
+#[test]
+fn a_replication_job_lives_and_leaves_nothing() {
+    let job = |body: &str| {
+        guest(&resource("replication_job", &format!("job_id = \"${{homelab_pve_vm.vm.vm_id}}-0\"\n{body}")))
+    };
+    live(
+        &[
+            job("target_node_name = \"pve2\""),
+            job(
+                "target_node_name = \"pve2\"\nschedule = \"*/30\"\nrate_mb_per_second = 12.5\ncomment = \"c\"",
+            ),
+            job("target_node_name = \"pve2\"\nenabled = false"),
+            job("target_node_name = \"pve3\""),
+        ],
+        &[("homelab_pve_replication_job.this", "300-0")],
+        |lab| assert!(names(lab, "/api2/json/cluster/replication", "id").is_empty()),
+    );
+}
+
+#[test]
+fn a_snapshot_lives_and_leaves_nothing() {
+    let snapshot =
+        |body: &str| guest(&resource("snapshot", &format!("vm_id = homelab_pve_vm.vm.vm_id\n{body}")));
+    live(
+        &[
+            snapshot("name = \"first\""),
+            snapshot("name = \"first\"\ndescription = \"before\\nthe upgrade\""),
+            snapshot("name = \"second\""),
+        ],
+        &[("homelab_pve_snapshot.this", "300/second")],
+        |lab| assert!(lab.guests().iter().all(|name| name != "guest")),
+    );
+}
+
+#[test]
+fn a_zfs_pool_lives_protected_and_leaves_nothing() {
+    let pool = |body: &str| {
+        resource(
+            "zfs_pool",
+            &format!(
+                "node_name = \"pve1\"\nname = \"tank\"\nraid_level = \"mirror\"\ndevices = [\"/dev/sdb\", \"/dev/sdc\"]\n{body}"
+            ),
+        )
+    };
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        workspace.configure(&lab.provider_block(), &pool(""));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        let said = workspace.destroy().failed().prose();
+        assert!(said.contains("Pool is protected"), "{said}");
+        workspace.configure(
+            &lab.provider_block(),
+            &pool("deletion_protection = false\nwipe_disks_on_destroy = true"),
+        );
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
+        assert!(names(&lab, "/api2/json/nodes/pve1/disks/zfs", "name").is_empty());
+    });
+}
+
+#[test]
+fn options_of_the_cluster_are_set_and_given_back() {
+    live(
+        &[
+            resource("cluster_options", "keyboard = \"de\""),
+            resource(
+                "cluster_options",
+                "keyboard = \"en-us\"\nlanguage = \"en\"\ndescription = \"a\\nb\"\nnext_id = { lower = 200, upper = 300 }\n\
+                 migration = { type = \"insecure\", network = \"10.0.0.0/24\" }\nha = { shutdown_policy = \"migrate\" }\n\
+                 tag_style = { colors = { prod = \"ff0000\" }, shape = \"full\" }\nregistered_tags = [\"a\", \"b\"]\n\
+                 scheduling = { ha = \"static\", ha_rebalance_on_start = true }\nmac_prefix = \"BC:24:12\"",
+            ),
+            resource("cluster_options", "max_workers = 4\nbandwidth_limits = { clone_kib_per_second = 100 }"),
+        ],
+        &[("homelab_pve_cluster_options.this", "cluster")],
+        |lab| {
+            let left = lab.get("/api2/json/cluster/options")["data"].clone();
+            assert!(left["max_workers"].is_null() && left["keyboard"].is_null(), "{left}");
+        },
+    );
+}
+
+#[test]
+fn a_node_is_set_up_and_only_what_is_managed_is_seen() {
+    let node = |body: &str| resource("node", &format!("name = \"pve2\"\n{body}"));
+    let hosts = "127.0.0.1 localhost\\n192.0.2.12 pve2.example.test pve2\\n192.0.2.50 nas\\n";
+    live(
+        &[
+            node("description = \"notes\""),
+            node(&format!(
+                "wake_on_lan = {{ mac_address = \"BC:24:11:00:00:09\", bind_interface = \"eno1\" }}\nguest_start_delay_seconds = 30\n\
+                 dns = {{ search_domain = \"example.test\", servers = [\"192.0.2.1\", \"9.9.9.9\"] }}\nhosts = \"{hosts}\"\n\
+                 time_zone = \"Europe/Berlin\""
+            )),
+            node(&format!(
+                "description = \"notes\"\ndns = {{ search_domain = \"example.test\", servers = [\"9.9.9.9\"] }}\nhosts = \
+                 \"{hosts}\"\ntime_zone = \"UTC\""
+            )),
+        ],
+        &[("homelab_pve_node.this", "pve2")],
+        |lab| assert!(lab.get("/api2/json/nodes/pve2/config")["data"]["description"].is_null()),
+    );
+}

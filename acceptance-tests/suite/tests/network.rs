@@ -1,0 +1,157 @@
+//! Bridges, VLANs and bonds of a node, with every CLI: applied together, and taken back together.
+
+use suite::cycle::{live, names};
+use suite::workspace::with_each_cli;
+use suite::{Lab, Workspace};
+
+fn resource(kind: &str, name: &str, body: &str) -> String {
+    format!("resource \"homelab_pve_{kind}\" \"{name}\" {{\n  node_name = \"pve2\"\n{body}\n}}\n")
+}
+
+fn interfaces(lab: &Lab) -> Vec<String> {
+    names(lab, "/api2/json/nodes/pve2/network", "iface")
+}
+
+fn nothing_left(lab: &Lab) {
+    assert_eq!(interfaces(lab), ["eno1", "vmbr0"]);
+    assert!(lab.get("/api2/json/nodes/pve2/network")["changes"].is_null(), "something is still staged");
+}
+
+#[test]
+fn a_bridge_lives_and_leaves_nothing() {
+    let bridge = |body: &str| resource("bridge", "this", &format!("name = \"vmbr7\"\n{body}"));
+    live(
+        &[
+            bridge(""),
+            bridge("ipv4_cidr = \"198.51.100.1/24\"\nmtu = 1400\ncomment = \"tf\"\nvlan_aware = true"),
+            bridge(
+                "ipv4_cidr = \"198.51.100.2/24\"\ncomment = \"other\"\nvlan_aware = true\nvlan_ids = \"10 20 30-40\"",
+            ),
+            bridge("ipv6_cidr = \"2001:db8::1/64\"\nautostart = false"),
+        ],
+        &[("homelab_pve_bridge.this", "pve2/vmbr7")],
+        nothing_left,
+    );
+}
+
+#[test]
+fn a_vlan_lives_and_leaves_nothing() {
+    let vlan = |body: &str| resource("vlan", "this", body);
+    live(
+        &[
+            vlan("name = \"vmbr0.30\""),
+            vlan("name = \"vmbr0.30\"\nipv4_cidr = \"203.0.113.2/24\"\ncomment = \"c\""),
+            vlan("name = \"storage\"\nvlan_id = 31\nparent = \"vmbr0\""),
+            vlan("name = \"storage\"\nvlan_id = 32\nparent = \"vmbr0\"\nmtu = 9000"),
+        ],
+        &[("homelab_pve_vlan.this", "pve2/storage")],
+        nothing_left,
+    );
+}
+
+#[test]
+fn a_bond_lives_and_leaves_nothing() {
+    let bond = |body: &str| resource("bond", "this", &format!("name = \"bond0\"\n{body}"));
+    live(
+        &[
+            bond("interfaces = [\"eno2\"]"),
+            bond("interfaces = [\"eno2\", \"eno3\"]\nmode = \"active-backup\"\nprimary = \"eno3\""),
+            bond(
+                "interfaces = [\"eno2\", \"eno3\"]\nmode = \"802.3ad\"\ntransmit_hash_policy = \"layer3+4\"\ncomment = \"c\"",
+            ),
+        ],
+        &[("homelab_pve_bond.this", "pve2/bond0")],
+        nothing_left,
+    );
+}
+
+/// How often the network of the node was applied.
+fn applies(lab: &Lab) -> usize {
+    let is_apply = |call: &&serde_json::Value| {
+        call["method"] == "PUT" && call["path"] == "/api2/json/nodes/pve2/network"
+    };
+    lab.wire().iter().filter(is_apply).count()
+}
+
+#[test]
+fn changes_that_do_not_depend_on_each_other_share_one_apply() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let many = |mtu: u32| {
+            format!(
+                "resource \"homelab_pve_bridge\" \"many\" {{\n  count = 6\n  node_name = \"pve2\"\n  name = \
+                 \"vmbr${{10 + count.index}}\"\n  mtu = {mtu}\n}}\n"
+            )
+        };
+        for (applied, mtu) in [(1, 1400), (2, 1500)] {
+            workspace.configure(&lab.provider_block(), &many(mtu));
+            workspace.apply().ok();
+            workspace.plan_is_empty();
+            assert_eq!(applies(&lab), applied);
+        }
+        // A bridge on a bond has to wait for it.
+        let chain = resource("bond", "b", "name = \"bond0\"\ninterfaces = [\"eno2\"]")
+            + &resource("bridge", "v", "name = \"vmbr9\"\nports = [homelab_pve_bond.b.name]");
+        workspace.configure(&lab.provider_block(), &(many(1500) + &chain));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert_eq!(applies(&lab), 4);
+        workspace.destroy().ok();
+        nothing_left(&lab);
+    });
+}
+
+#[test]
+fn a_failed_apply_takes_back_every_change_of_the_batch() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let first = resource("bridge", "old", "name = \"vmbr7\"\nmtu = 1400");
+        workspace.configure(&lab.provider_block(), &first);
+        workspace.apply().ok();
+        let before = lab.get("/api2/json/nodes/pve2/network")["data"].clone();
+        let fault = "{\"faults\":[{\"kind\":\"task_fails\",\"method\":\"PUT\",\"path\":\"/nodes/pve2/network\",\"message\":\"command \
+                     'ifreload -a' failed: exit code 1\"}]}";
+        lab.request("POST", "/lab/faults", Some(fault));
+        let changed = resource("bridge", "old", "name = \"vmbr7\"\nmtu = 1500")
+            + &resource("bridge", "new", "name = \"vmbr8\"");
+        workspace.configure(&lab.provider_block(), &changed);
+        let said = workspace.apply().failed().prose();
+        assert!(said.contains("Network was not applied") && said.contains("were taken back"), "{said}");
+        assert_eq!(lab.get("/api2/json/nodes/pve2/network")["data"], before);
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
+        nothing_left(&lab);
+    });
+}
+
+#[test]
+fn changes_that_somebody_else_has_staged_are_never_applied() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        lab.request(
+            "POST",
+            "/api2/json/nodes/pve2/network",
+            Some("{\"iface\":\"vmbr99\",\"type\":\"bridge\"}"),
+        );
+        let workspace = Workspace::new(cli);
+        workspace.configure(&lab.provider_block(), &resource("bridge", "this", "name = \"vmbr7\""));
+        let said = workspace.plan().failed().prose();
+        assert!(said.contains("Network has staged changes") && said.contains("vmbr99"), "{said}");
+        assert_eq!(applies(&lab), 0);
+    });
+}
+
+#[test]
+fn an_interface_of_someone_else_is_not_adopted() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        workspace.configure(&lab.provider_block(), &resource("bridge", "this", "name = \"vmbr0\""));
+        let said = workspace.apply().failed().prose();
+        assert!(said.contains("tofu import homelab_pve_bridge.<name> pve2/vmbr0"), "{said}");
+        nothing_left(&lab);
+    });
+}
