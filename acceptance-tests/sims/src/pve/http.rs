@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use percent_encoding::percent_decode_str;
@@ -24,6 +24,8 @@ use super::server::Server;
 
 /// Longest body that is not an upload, in bytes.
 const LONGEST_BODY: usize = 512 * 1024;
+/// Longest body that is read in order to refuse it, in bytes.
+const LONGEST_REFUSED: usize = 16 * 1024 * 1024;
 /// Longest upload that the lab holds in memory, in bytes.
 const LONGEST_UPLOAD: usize = 1024 * 1024 * 1024;
 /// Refused credentials are answered after this long.
@@ -65,6 +67,14 @@ struct Raw {
 }
 
 impl Raw {
+    fn header(&self, name: header::HeaderName) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    fn is_upload(&self) -> bool {
+        self.verb == "POST" && self.header(header::CONTENT_TYPE).starts_with("multipart/form-data")
+    }
+
     fn format(&self) -> Format {
         match self.format.as_str() {
             "json" => Format::Json,
@@ -112,7 +122,7 @@ async fn front_end(server: &Arc<Server>, request: http::Request<Incoming>) -> Ou
         return Err(Cut);
     }
     super::admin::before(server, &faults);
-    let outcome = exchange(server, &raw, body, &faults).await;
+    let outcome = exchange(server, &raw, collected(&raw, body).await, &faults).await;
     super::admin::after(server, &faults);
     if let Err(failure) = &outcome
         && failure.status == 401
@@ -145,7 +155,7 @@ async fn spoiled(outcome: Answer, format: Format, faults: &[Fault]) -> Outcome {
 }
 
 /// From credentials to answer, in the order of the real front end.
-async fn exchange(server: &Arc<Server>, raw: &Raw, body: Incoming, faults: &[Fault]) -> Answer {
+async fn exchange(server: &Arc<Server>, raw: &Raw, body: Option<Bytes>, faults: &[Fault]) -> Answer {
     if !matches!(raw.verb.as_str(), "GET" | "POST" | "PUT" | "DELETE") {
         return Err(Failure::bare(501, format!("method '{}' not available", raw.verb)));
     }
@@ -153,7 +163,7 @@ async fn exchange(server: &Arc<Server>, raw: &Raw, body: Incoming, faults: &[Fau
     if raw.format() == Format::Unknown {
         return Err(unformatted(501, format!("no formatter for uri {}, {}", raw.path, raw.format)));
     }
-    let (mut params, upload) = read_body(raw, body).await?;
+    let (mut params, upload) = read_body(raw, body)?;
     params.0.extend(raw.query.0.clone());
     for fault in faults {
         planted_refusal(fault)?;
@@ -262,31 +272,31 @@ fn split(path: &str) -> Result<(String, String), Failure> {
     Ok((format.to_owned(), format!("/{relative}")))
 }
 
-/// Reads the body, refusing what the front end refuses.
-async fn read_body(raw: &Raw, body: Incoming) -> Result<(Params, Option<Upload>), Failure> {
-    let header = |name: header::HeaderName| {
-        raw.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-    };
-    let length: usize = header(header::CONTENT_LENGTH).parse().unwrap_or_default();
-    let chunked = !header(header::TRANSFER_ENCODING).is_empty();
-    if length == 0 && !chunked {
+/// The whole body, read even where it will be refused: a client that is still sending hears no answer. None if it is
+/// longer than anything that is taken.
+async fn collected(raw: &Raw, body: Incoming) -> Option<Bytes> {
+    let limit = if raw.is_upload() { LONGEST_UPLOAD } else { LONGEST_REFUSED };
+    Limited::new(body, limit).collect().await.ok().map(Collected::to_bytes)
+}
+
+/// Understands the body, refusing what the front end refuses.
+fn read_body(raw: &Raw, body: Option<Bytes>) -> Result<(Params, Option<Upload>), Failure> {
+    let too_large = || unformatted(501, "for data too large");
+    let bytes = body.ok_or_else(too_large)?;
+    if bytes.is_empty() {
         return Ok((Params::default(), None));
     }
     if !matches!(raw.verb.as_str(), "POST" | "PUT") {
         return Err(unformatted(501, format!("Unexpected content for method '{}'", raw.verb)));
     }
-    let kind = header(header::CONTENT_TYPE);
-    let is_upload = raw.verb == "POST" && kind.starts_with("multipart/form-data");
-    let limit = if is_upload { LONGEST_UPLOAD } else { LONGEST_BODY };
-    if length > limit {
-        return Err(unformatted(501, "for data too large"));
-    }
-    let collected = Limited::new(body, limit).collect().await;
-    let bytes = collected.map_err(|_| unformatted(501, "for data too large"))?.to_bytes();
-    if is_upload {
+    let kind = raw.header(header::CONTENT_TYPE);
+    if raw.is_upload() {
         let (params, upload) = body::multipart(kind, &bytes)
             .ok_or_else(|| unformatted(501, "unable to parse multipart body: no boundary"))?;
         return Ok((params, Some(upload)));
+    }
+    if bytes.len() > LONGEST_BODY {
+        return Err(too_large());
     }
     match kind.split(';').next().unwrap_or_default().trim() {
         "" | "application/x-www-form-urlencoded" => Ok((body::form(&bytes), None)),
