@@ -33,6 +33,9 @@ pub struct Options {
     /// Shortest life of a task that starts, copies or destroys something, in milliseconds.
     #[arg(long, value_name = "MS", default_value = "100", value_parser = milliseconds)]
     pub task_time: Duration,
+    /// How long after its creation lists know nothing of a guest but its id, in milliseconds; up to 10 s on a real node.
+    #[arg(long, value_name = "MS", default_value = "0", value_parser = milliseconds)]
+    pub report_lag: Duration,
     /// Faults that are planted from the start; see the README.
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,

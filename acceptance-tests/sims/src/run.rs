@@ -58,14 +58,15 @@ fn failed(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
 
 /// Runs until a signal comes or the parent is gone.
 pub fn run(options: Options) -> Result<(), Error> {
+    let parent = std::os::unix::process::parent_id();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(failed("cannot start"))?
-        .block_on(serve(options))
+        .block_on(serve(options, parent))
 }
 
-async fn serve(options: Options) -> Result<(), Error> {
+async fn serve(options: Options, parent: u32) -> Result<(), Error> {
     let profile = Profile::named(&options.profile)?;
     let identity = tls::identity()?;
     let (lab, state_file) = opening(&options, &profile, &identity)?;
@@ -93,7 +94,7 @@ async fn serve(options: Options) -> Result<(), Error> {
     tokio::spawn(Arc::clone(&server).keep_saved());
     tokio::select! {
         () = accept(&server, &listener, &identity) => {}
-        () = ended() => {}
+        () = ended(parent) => {}
     }
     server.save();
     if options.keep.ephemeral {
@@ -120,6 +121,7 @@ fn opening(
     lab.file_locks.clear();
     lab.fingerprint.clone_from(&identity.fingerprint);
     lab.task_time = u64::try_from(options.task_time.as_millis()).unwrap_or(u64::MAX);
+    lab.report_lag = u64::try_from(options.report_lag.as_millis()).unwrap_or(u64::MAX);
     if let Some(path) = &options.faults {
         lab.faults = read_json::<Faults>(path)?;
     }
@@ -175,9 +177,8 @@ async fn connection(server: Arc<Server>, acceptor: TlsAcceptor, stream: TcpStrea
 }
 
 /// Waits for SIGTERM, SIGINT or the end of the parent.
-async fn ended() {
+async fn ended(parent: u32) {
     use tokio::signal::unix::{SignalKind, signal};
-    let parent = std::os::unix::process::parent_id();
     let orphaned = async {
         while std::os::unix::process::parent_id() == parent {
             tokio::time::sleep(PARENT_CHECK).await;

@@ -70,6 +70,9 @@ pub struct Lab {
     /// Until when lists know nothing of a new guest but its id.
     #[serde(skip)]
     pub fresh_guests: BTreeMap<u32, Instant>,
+    /// How long after its creation lists know nothing of a guest but its id, in milliseconds.
+    #[serde(skip)]
+    pub report_lag: u64,
     /// Shortest life of a task with work to do, in milliseconds.
     #[serde(skip)]
     pub task_time: u64,

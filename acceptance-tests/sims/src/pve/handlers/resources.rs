@@ -1,6 +1,6 @@
 //! `/cluster/resources`: one list of guests, nodes, storages and pools.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -96,8 +96,9 @@ impl Lab {
     /// A new guest: lists know only its id until the node's next round of figures.
     pub fn mark_fresh(&mut self, vmid: u32) {
         let now = Instant::now();
+        let lag = Duration::from_millis(self.report_lag);
         self.fresh_guests.retain(|_, end| *end > now);
-        self.fresh_guests.insert(vmid, now + self.usual_task_time() * 2);
+        self.fresh_guests.insert(vmid, now + self.usual_task_time() + lag);
     }
 
     /// A node in lists; figures only for who may see them.

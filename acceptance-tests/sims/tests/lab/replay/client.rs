@@ -1,21 +1,16 @@
 //! Sends recorded requests byte by byte, with this server's identifiers in place of the recorded ones.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
 
 use super::compare::made_up;
 use super::facts::Exchange;
 use super::files::{self, Files};
-use super::lab::Lab;
+use crate::process::Lab;
+use crate::wire::{Answer, FORM, Wire};
 
 /// The password of the recorded server.
 const RECORDED_PASSWORD: &str = "pve-real-root";
@@ -25,21 +20,9 @@ const BOUNDARY: &str = "----replay7MA4YWxk";
 const QUOTED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const LOOSE: &AsciiSet = &QUOTED.remove(b':').remove(b'@').remove(b'!');
 
-/// An answer of the lab.
-#[derive(Debug, Clone, Default)]
-pub struct Answer {
-    /// Status code.
-    pub status: u16,
-    /// Reason phrase.
-    pub reason: String,
-    /// JSON, or the text itself.
-    pub body: Value,
-}
-
 /// Talks to one lab.
 pub struct Client {
-    address: String,
-    tls: Arc<ClientConfig>,
+    wire: Wire,
     files: String,
     ticket: String,
     csrf: String,
@@ -53,20 +36,8 @@ pub struct Client {
 impl Client {
     /// Logs in as root.
     pub fn new(lab: &Lab, files: &Files) -> Self {
-        let mut roots = RootCertStore::empty();
-        let authority =
-            CertificateDer::from_pem_file(lab.told("ca_file")).expect("the authority is a PEM file");
-        roots.add(authority).expect("the authority is a certificate");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring knows the default versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let address = lab.told("endpoint").trim_start_matches("https://").to_owned();
         let mut client = Self {
-            address,
-            tls: Arc::new(tls),
+            wire: Wire::to(lab),
             files: files.address(),
             ticket: String::new(),
             csrf: String::new(),
@@ -75,7 +46,7 @@ impl Client {
             started: Vec::new(),
         };
         let body = format!("username=root%40pam&password={}", quoted(lab.told("password")));
-        let login = client.exchange("POST", "/api2/json/access/ticket", &[], Some((FORM, body.as_bytes())));
+        let login = client.wire.must("POST", "/api2/json/access/ticket", &[], Some((FORM, body.as_bytes())));
         client.ticket = login.body["data"]["ticket"].as_str().expect("root may log in").to_owned();
         client.csrf =
             login.body["data"]["CSRFPreventionToken"].as_str().expect("a login tells it").to_owned();
@@ -124,7 +95,7 @@ impl Client {
             _ => None,
         };
         let body = body.as_ref().map(|(kind, bytes)| (kind.as_str(), bytes.as_slice()));
-        self.exchange(&exchange.method, &path.replace(' ', "%20"), &headers, body)
+        self.wire.must(&exchange.method, &path.replace(' ', "%20"), &headers, body)
     }
 
     fn credentials(&self, who: &str, method: &str) -> Vec<(&'static str, String)> {
@@ -147,37 +118,6 @@ impl Client {
             ("authorization", text) => vec![("Authorization", text.to_owned())],
             _ => Vec::new(),
         }
-    }
-
-    /// One exchange on a connection of its own.
-    fn exchange(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, String)],
-        body: Option<(&str, &[u8])>,
-    ) -> Answer {
-        let socket = TcpStream::connect(&self.address).expect("the lab listens");
-        socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket has timeouts");
-        let name = ServerName::try_from("127.0.0.1").expect("an address is a name");
-        let connection =
-            ClientConnection::new(Arc::clone(&self.tls), name).expect("the configuration is sound");
-        let mut stream = StreamOwned::new(connection, socket);
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
-        for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        if let Some((kind, bytes)) = body {
-            head.push_str(&format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", bytes.len()));
-        }
-        head.push_str("\r\n");
-        let mut sent = head.into_bytes();
-        sent.extend_from_slice(body.map(|(_, bytes)| bytes).unwrap_or_default());
-        // The lab may refuse before it has read a long body.
-        let _ = stream.write_all(&sent);
-        let mut received = Vec::new();
-        let _ = stream.read_to_end(&mut received);
-        parse(&received)
     }
 
     /// A task whose start was withheld is known by its type, its id and its user.
@@ -224,8 +164,6 @@ impl Client {
     }
 }
 
-const FORM: &str = "application/x-www-form-urlencoded";
-
 fn quoted(text: &str) -> String {
     utf8_percent_encode(text, QUOTED).to_string()
 }
@@ -244,17 +182,4 @@ fn multipart(fields: &str, filename: &str, file: &[u8]) -> Vec<u8> {
     body.extend_from_slice(file);
     body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
     body
-}
-
-fn parse(received: &[u8]) -> Answer {
-    let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") else {
-        return Answer::default();
-    };
-    let head = String::from_utf8_lossy(&received[..end]);
-    let mut status_line = head.lines().next().unwrap_or_default().splitn(3, ' ').skip(1);
-    let status = status_line.next().and_then(|text| text.parse().ok()).unwrap_or_default();
-    let reason = status_line.next().unwrap_or_default().to_owned();
-    let text = String::from_utf8_lossy(&received[end + 4..]).into_owned();
-    let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    Answer { status, reason, body }
 }

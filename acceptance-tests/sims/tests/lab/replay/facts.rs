@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-const FACTS: &str = include_str!("../../../spec/pve-replay.jsonl");
+const FACTS: &str = include_str!("../../../../spec/pve-replay.jsonl");
 
 /// One recorded exchange.
 #[derive(Debug, Clone, Default)]

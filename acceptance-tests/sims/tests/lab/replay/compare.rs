@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
-use super::client::Answer;
 use super::facts::Exchange;
+use crate::wire::Answer;
 
 /// Members whose values a server makes up, or its machine and its clock decide; their types still count.
 const VOLATILE: [&str; 73] = [

@@ -6,10 +6,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Milliseconds that tasks with work to do live at least: longer than it takes to ask for their status, as in the
-/// recording.
-const TASK_TIME: &str = "100";
-
 /// A running lab; dropping it ends it.
 pub struct Lab {
     child: Child,
@@ -18,15 +14,18 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Starts a fresh lab on a free port.
-    pub fn start(profile: &str) -> Self {
+    /// Starts a fresh lab on a free port, with further arguments.
+    pub fn start(profile: &str, more: &[&str]) -> Self {
         static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("homelab-replay-{}-{count}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("homelab-sim-test-{}-{count}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
         let ready_file = folder.join("ready.json");
         let child = Command::new(env!("CARGO_BIN_EXE_homelab-sim"))
-            .args(["--ephemeral", "--profile", profile, "--pve", "127.0.0.1:0", "--task-time", TASK_TIME])
+            .args(["--ephemeral", "--profile", profile, "--pve", "127.0.0.1:0"])
+            .args(more)
+            .arg("--wire-log")
+            .arg(folder.join("wire.jsonl"))
             .arg("--ready-file")
             .arg(&ready_file)
             .stdin(Stdio::null())
@@ -42,6 +41,11 @@ impl Lab {
             std::thread::sleep(Duration::from_millis(10));
         };
         Self { child, folder, ready }
+    }
+
+    /// The lab's own folder.
+    pub fn folder(&self) -> &std::path::Path {
+        &self.folder
     }
 
     /// One value of the ready file.
