@@ -48,7 +48,7 @@ impl NodeDirectory {
         text
     }
 
-    fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         let text = PropertyString::parse(text, None).ok()?;
         Some(Self { node_name: text.value("node")?.parse().ok()?, path: text.value("path")?.to_owned() })
     }

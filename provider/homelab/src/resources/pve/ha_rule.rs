@@ -54,7 +54,7 @@ fn object(name: &HaRuleName) -> Object<'_> {
 }
 
 /// `pve1:2,pve2`: no priority is 0.
-fn read_priorities(text: &str) -> BTreeMap<String, i64> {
+pub(crate) fn read_priorities(text: &str) -> BTreeMap<String, i64> {
     let node = |word: &str| {
         let (name, priority) = word.split_once(':').unwrap_or((word, "0"));
         (name.to_owned(), priority.parse().unwrap_or(0))

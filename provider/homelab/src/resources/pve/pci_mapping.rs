@@ -91,7 +91,7 @@ impl PciDevice {
         text
     }
 
-    fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         let text = PropertyString::parse(text, None).ok()?;
         let string = |name| text.value(name).map(str::to_owned);
         Some(Self {

@@ -84,7 +84,7 @@ impl SnapshotId {
 }
 
 /// Where the machine is now; it may have been moved.
-async fn address(pve: &Pve, vm: VmId) -> pve_client::Result<VmAddress> {
+pub(crate) async fn address(pve: &Pve, vm: VmId) -> pve_client::Result<VmAddress> {
     match pve.find_vm(vm, None).await? {
         Some((address, _)) => Ok(address),
         None => Err(PveError::NotFound { message: format!("VM {vm} does not exist") }),

@@ -1,0 +1,7 @@
+data "homelab_pve_tokens" "this" {
+  user_id = "ci@pve"
+}
+
+output "tokens" {
+  value = keys(data.homelab_pve_tokens.this.tokens)
+}
