@@ -207,6 +207,108 @@ fn what_nobody_named_survives() {
 }
 
 #[test]
+fn a_machine_made_by_hand_is_imported_without_a_difference() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let here = Place { node: "pve1".to_owned(), id: 4711 };
+        lab.make(
+            &here,
+            &json!({
+                "name": "by-hand", "description": "one\ntwo", "tags": "Zeta;alpha", "onboot": 1, "ostype": "l26",
+                "bios": "ovmf", "machine": "q35", "scsihw": "virtio-scsi-single", "agent": "enabled=1,fstrim_cloned_disks=1",
+                "cpu": "host,flags=+aes", "cores": 2, "sockets": 1, "numa": 1, "memory": 1024, "balloon": 512,
+                "efidisk0": "local-lvm:1,efitype=4m,pre-enrolled-keys=1", "tpmstate0": "local-lvm:1,version=v2.0",
+                "scsi0": "local-lvm:2,discard=on,iothread=1,ssd=1,mbps_rd=10", "sata0": "none,media=cdrom",
+                "ide2": "local-lvm:cloudinit", "ciuser": "me", "ipconfig0": "ip=192.0.2.9/24,gw=192.0.2.1",
+                "net0": "virtio=BC:24:11:00:00:01,bridge=vmbr0,firewall=1,tag=5", "net1": "e1000,bridge=vmbr1",
+                "serial0": "socket", "vga": "serial0", "boot": "order=scsi0;net0",
+            }),
+        );
+        let body = r#"
+  name          = "by-hand"
+  description   = "one\ntwo"
+  tags          = ["zeta", "alpha"]
+  started       = false
+  start_on_boot = true
+  os_type       = "l26"
+  bios          = "ovmf"
+  machine       = "q35"
+  scsi_hardware = "virtio-scsi-single"
+  agent         = { enabled = true, trim_after_clone = true }
+  cpu           = { type = "host", cores = 2, sockets = 1 }
+  memory        = { size_mib = 1024, minimum_mib = 512 }
+  efi_disk      = { type = "4m", pre_enrolled_keys = true }
+  tpm_state     = { version = "v2.0" }
+  disks = {
+    scsi0 = { discard = true, io_thread = true, ssd = true, limits = { read_mib_per_second = 10 } }
+  }
+  cdroms = { sata0 = {} }
+  networks = {
+    net0 = { bridge = "vmbr0", firewall = true, vlan_id = 5 }
+    net1 = { bridge = "vmbr1", model = "e1000" }
+  }
+  cloud_init = {
+    user       = "me"
+    ip_configs = { ipconfig0 = { ipv4_address = "192.0.2.9/24", ipv4_gateway = "192.0.2.1" } }
+  }"#;
+        workspace.configure(&lab.provider_block(), &vm(body));
+        let before = lab.config(&here);
+        workspace.import(ADDRESS, "pve1/4711").ok();
+        workspace.plan_is_empty();
+        assert_eq!(lab.config(&here), before);
+        // Its first change leaves everything else as it was made.
+        workspace.configure(&lab.provider_block(), &vm(&body.replace("cores = 2", "cores = 3")));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        let after = lab.config(&here);
+        for (key, value) in before.as_object().unwrap() {
+            if !["cores", "description", "digest"].contains(&key.as_str()) {
+                assert_eq!(after[key], *value, "{key}");
+            }
+        }
+        workspace.destroy().ok();
+        assert_eq!(lab.vms(), Vec::<serde_json::Value>::new());
+    });
+}
+
+#[test]
+fn a_password_that_is_not_stored_is_sent_again_with_its_version() {
+    with_each_cli(|cli| {
+        // Older CLIs have no such arguments.
+        if !suite::cli::version(cli).unwrap().starts_with("Terraform v1.11") {
+            return;
+        }
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let body = |password: &str, version: u32| {
+            vm(&format!(
+                "started = false\n  disks = {{ scsi0 = {{ storage_name = \"local-lvm\", size_gib = 1 }} }}\n  \
+                 cloud_init = {{ password_wo = \"{password}\", password_wo_version = {version} }}"
+            ))
+        };
+        let sent = || lab.wire().iter().filter(|call| call["method"] == "PUT").count();
+        workspace.configure(&lab.provider_block(), &body("first secret", 1));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert!(
+            !std::fs::read_to_string(workspace.folder().join("terraform.tfstate"))
+                .unwrap()
+                .contains("first secret")
+        );
+        // The same version says that it is the same password.
+        workspace.configure(&lab.provider_block(), &body("second secret", 1));
+        workspace.plan_is_empty();
+        let before = sent();
+        workspace.configure(&lab.provider_block(), &body("second secret", 2));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert_eq!(sent(), before + 1);
+        workspace.destroy().ok();
+    });
+}
+
+#[test]
 fn drift_is_seen_and_mended() {
     with_each_cli(|cli| {
         let lab = Lab::start();

@@ -17,12 +17,15 @@ resource "homelab_pve_vm" "template" {
 }
 "#;
 
-/// Machines of one kind: empty, cloned with cloud-init, or without a name of their own.
+/// Machines of one kind: empty, with IDs that are given, cloned with cloud-init, or without a name of their own.
 fn fleet(count: usize, kind: &str) -> String {
     let body = match kind {
         "clones" => {
             "name = \"fleet-${count.index}\"\n  clone = { vm_id = homelab_pve_vm.template.vm_id }\n  \
              disks = { scsi0 = { size_gib = 2 } }\n  cloud_init = { user = \"me\" }"
+        }
+        "given" => {
+            "vm_id = 500 + count.index\n  name = \"fleet-${count.index}\"\n  disks = { scsi0 = { storage_name = \"local-lvm\", size_gib = 1 } }"
         }
         "twins" => {
             "name = \"fleet-twin\"\n  disks = { scsi0 = { storage_name = \"local-lvm\", size_gib = 1 } }"
@@ -81,6 +84,15 @@ fn killing_the_provider_while_it_makes_clones_duplicates_nothing() {
     with_each_cli(|cli| {
         for writes in [2, 6, 12, 18, 26] {
             kill_and_apply_again(cli, "clones", writes);
+        }
+    });
+}
+
+#[test]
+fn killing_the_provider_while_it_makes_machines_with_given_ids_finds_them_again() {
+    with_each_cli(|cli| {
+        for writes in [2, 7, 13] {
+            kill_and_apply_again(cli, "given", writes);
         }
     });
 }

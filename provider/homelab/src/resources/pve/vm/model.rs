@@ -25,6 +25,9 @@ pub(super) const SHUTDOWN_SECONDS: i64 = 60;
 /// The last line of the description in Proxmox VE is a comment that only this provider writes. With it the provider
 /// knows its machine again before it changes or deletes something, and takes over what an interrupted apply left
 /// half-made.
+///
+/// An import reports everything that the machine has. What cannot be read begins empty (`clone`, `import_from`,
+/// passwords) or with its default (`on_remove`, `reboot_when_needed`, `shutdown_timeout_seconds`).
 #[derive(Clone, Debug, PartialEq, Schema)]
 #[schema(name = "pve_vm", version = 0)]
 pub struct Vm {
