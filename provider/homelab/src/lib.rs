@@ -5,11 +5,14 @@ mod data_sources;
 mod ephemeral;
 pub mod errors;
 mod functions;
+mod guests;
 pub mod image;
 mod memory;
+mod name_pattern;
 mod preflight;
 pub mod provider;
 mod pve_connection;
 mod resources;
+mod templates;
 
 pub use provider::Homelab;

@@ -1,5 +1,6 @@
 //! Functions.
 
+mod cloud_config;
 mod parse_volume_id;
 
 use tf_framework::Registry;
@@ -8,5 +9,5 @@ use crate::cx::Cx;
 
 /// Registers every function.
 pub(crate) fn register(registry: &mut Registry<Cx>) {
-    registry.function::<parse_volume_id::ParseVolumeId>();
+    registry.function::<cloud_config::CloudConfig>().function::<parse_volume_id::ParseVolumeId>();
 }

@@ -4,7 +4,6 @@ mod acls;
 mod backup_jobs;
 mod dir_mappings;
 mod groups;
-mod guests;
 mod ha_resources;
 mod ha_rules;
 mod network_interfaces;
@@ -14,6 +13,7 @@ mod replication_jobs;
 mod roles;
 mod snapshots;
 mod storages;
+mod templates;
 mod tokens;
 mod usb_mappings;
 mod users;
@@ -42,6 +42,7 @@ pub(crate) fn register(registry: &mut Registry<Cx>) {
         .data_source::<roles::Roles>()
         .data_source::<snapshots::Snapshots>()
         .data_source::<storages::Storages>()
+        .data_source::<templates::Templates>()
         .data_source::<tokens::Tokens>()
         .data_source::<usb_mappings::UsbMappings>()
         .data_source::<users::Users>()

@@ -3,9 +3,9 @@
 use pve_client::{Guest, VmId};
 use tf_framework::prelude::*;
 
-use super::guests::machines;
 use crate::cx::Cx;
 use crate::errors::Explain as _;
+use crate::guests::machines;
 
 /// Finds a virtual machine or template anywhere in the cluster, by number or by name.
 #[derive(Clone, Debug, Schema)]

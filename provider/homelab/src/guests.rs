@@ -1,10 +1,10 @@
-//! The virtual machines of the cluster, for the data sources: one listing for a whole run.
+//! The virtual machines of the cluster, of which one listing is enough for a whole run.
 
 use pve_client::{Error as PveError, Guest, GuestKind, Pve, VmAddress};
 
 /// All virtual machines, by number. The cluster's list learns the name and tags of a new machine up to ten seconds
 /// late, so what it lacks comes from the machine's configuration.
-pub(super) async fn machines(pve: &Pve) -> pve_client::Result<Vec<Guest>> {
+pub(crate) async fn machines(pve: &Pve) -> pve_client::Result<Vec<Guest>> {
     let mut machines = Vec::new();
     for guest in pve.guests().await?.iter().filter(|guest| guest.kind == GuestKind::Vm) {
         let mut guest = guest.clone();
