@@ -73,6 +73,9 @@ pub struct Lab {
     /// How long after its creation lists know nothing of a guest but its id, in milliseconds.
     #[serde(skip)]
     pub report_lag: u64,
+    /// VMs that HA was just asked to stop, with the end of the time that it takes to get to it.
+    #[serde(skip)]
+    pub stopping_guests: BTreeMap<u32, Instant>,
     /// Shortest life of a task with work to do, in milliseconds.
     #[serde(skip)]
     pub task_time: u64,

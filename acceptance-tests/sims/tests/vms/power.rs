@@ -100,3 +100,22 @@ fn the_figures_of_a_status_depend_on_the_release() {
     assert!(status.get("memhost").is_none() && status.get("pressurecpusome").is_none());
     assert_eq!(status["diskread"], 0);
 }
+
+#[test]
+fn a_managed_vm_is_asked_to_stop_and_stops_a_little_later() {
+    let mut bench = vm("lab", "start=1");
+    bench.lab.task_time = 60_000;
+    bench.ok("POST", "/cluster/ha/resources", "sid=vm:100&state=started");
+    assert_eq!(bench.task("POST", &format!("{STATUS}/stop"), ""), "OK");
+    assert_eq!(
+        bench.lab.tasks.list.iter().rfind(|task| task.upid.kind == "hastop").map(|task| task.log.len()),
+        Some(2)
+    );
+    let status = bench.ok("GET", &format!("{STATUS}/current"), "");
+    assert_eq!(
+        (status["status"].as_str(), status["ha"]["state"].as_str()),
+        (Some("stopped"), Some("request_stop"))
+    );
+    bench.lab.stopping_guests.clear();
+    assert_eq!(bench.ok("GET", &format!("{STATUS}/current"), "")["ha"]["state"], "stopped");
+}

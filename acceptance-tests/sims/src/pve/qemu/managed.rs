@@ -1,6 +1,6 @@
 //! What high availability means for a VM: who manages it, and that its state is asked for instead of set.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::vm::Options;
 use crate::pve::state::Lab;
@@ -25,7 +25,9 @@ impl Lab {
 
     /// The part of a VM's status that HA fills.
     pub fn ha_of(&self, vmid: u32) -> serde_json::Value {
+        let asked = self.stopping_guests.get(&vmid).is_some_and(|end| Instant::now() < *end);
         match self.requested_state(vmid) {
+            Some("stopped") if asked => serde_json::json!({"managed": 1, "state": "request_stop"}),
             Some(state) => serde_json::json!({"managed": 1, "state": state}),
             None => serde_json::json!({"managed": 0}),
         }
@@ -53,6 +55,11 @@ impl Lab {
             lab.tasks.log(upid, format!("Requesting HA {verb} for VM {vmid}"));
             if let Some(resource) = lab.ha_resources.get_mut(&sid(vmid)) {
                 resource.insert("state".to_owned(), state.to_owned());
+            }
+            if state == "stopped" {
+                let end = Instant::now() + lab.usual_task_time() * 10;
+                lab.stopping_guests.retain(|_, end| *end > Instant::now());
+                lab.stopping_guests.insert(vmid, end);
             }
             lab.follow_manager(vmid);
             Progress::Done
