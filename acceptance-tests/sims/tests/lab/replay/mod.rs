@@ -50,7 +50,7 @@ struct Score {
 }
 
 fn replay(recording: &[Exchange]) -> Score {
-    let lab = Lab::start("empty", &["--task-time", "60"]);
+    let lab = Lab::start("empty", &["--task-time", "60", "--report-lag", "700"]);
     let files = files::Files::serve();
     let mut client = client::Client::new(&lab, &files);
     let mut score = Score::default();
