@@ -191,3 +191,23 @@ fn a_node_is_set_up_and_only_what_is_managed_is_seen() {
         |lab| assert!(lab.get("/api2/json/nodes/pve2/config")["data"]["description"].is_null()),
     );
 }
+
+#[test]
+fn a_schedule_that_fires_otherwise_than_it_looks_is_told_when_planning() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let job = |schedule: &str| {
+            resource("backup_job", &format!("job_id = \"nightly\"\nall = true\nschedule = \"{schedule}\""))
+        };
+        workspace.configure(&lab.provider_block(), &job("21 UTC"));
+        let said = workspace.plan().prose();
+        assert!(said.contains("Schedule fires every hour"), "{said}");
+        workspace.configure(&lab.provider_block(), &job("2020-01-01 03:00"));
+        let said = workspace.plan().failed().prose();
+        assert!(said.contains("Schedule never fires"), "{said}");
+        workspace.configure(&lab.provider_block(), &job("whenever"));
+        let said = workspace.plan().failed().prose();
+        assert!(said.contains("The value \"whenever\" cannot be used"), "{said}");
+    });
+}

@@ -17,6 +17,7 @@ mod pool;
 mod prune;
 mod replication_job;
 mod role;
+mod schedule;
 pub(crate) mod snapshot;
 mod storage;
 pub(crate) mod text;

@@ -7,6 +7,7 @@ use pve_client::{NodeName, Pve, ReplicationId, Settings};
 use tf_framework::prelude::*;
 
 use super::lifecycle::{Object, if_there};
+use super::schedule;
 use super::text::one_trimmed_line;
 use crate::cx::Cx;
 use crate::errors::Explain as _;
@@ -104,6 +105,11 @@ impl Resource for ReplicationJob {
 
     fn id(&self) -> ReplicationId {
         self.job_id
+    }
+
+    async fn plan(_cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
+        schedule::check(plan, "schedule");
+        Ok(())
     }
 
     async fn create(cx: &Cx, want: &Self) -> Result<ReplicationId> {

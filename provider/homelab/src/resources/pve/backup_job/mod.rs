@@ -1,14 +1,18 @@
 //! `homelab_pve_backup_job`: a scheduled backup of guests.
 
+mod tuning;
+
 use backup_policy::CalendarEvent;
-use pve_client::{JobId, NodeName, PoolName, PropertyString, Settings, StorageName};
+use pve_client::{JobId, NodeName, PoolName, Settings, StorageName};
 use tf_framework::prelude::*;
 
-use super::lifecycle::Object;
-use super::prune::PruneBackups;
-use super::text::one_trimmed_line;
+use self::tuning::{Fleecing, Performance};
 use crate::cx::Cx;
 use crate::preflight::need;
+use crate::resources::pve::lifecycle::Object;
+use crate::resources::pve::prune::PruneBackups;
+use crate::resources::pve::schedule;
+use crate::resources::pve::text::one_trimmed_line;
 
 /// A scheduled backup of guests to a storage.
 ///
@@ -158,30 +162,6 @@ pub struct BackupJob {
     pub dump_folder: Option<String>,
 }
 
-/// A copy of what the guest changes during its backup.
-#[derive(Clone, Debug, PartialEq, Object)]
-pub struct Fleecing {
-    /// Whether it is used.
-    #[schema(wire = "enabled")]
-    pub enabled: bool,
-
-    /// Storage for the copy; a fast one that is local to the node is best. Without it, that of each disk.
-    #[schema(parse, wire = "storage")]
-    pub storage_name: Option<StorageName>,
-}
-
-/// How hard the backup works.
-#[derive(Clone, Debug, PartialEq, Object)]
-pub struct Performance {
-    /// How many pieces of a disk are read at a time. Proxmox VE's default is 16.
-    #[schema(wire = "max-workers", validate = range(1, 256))]
-    pub max_workers: Option<i64>,
-
-    /// How many entries of a container are held in memory. Proxmox VE's default is 1048576.
-    #[schema(wire = "pbs-entries-max", validate = range(1, i64::MAX))]
-    pub pbs_entries_max: Option<i64>,
-}
-
 /// One value of a boolean.
 #[derive(Debug)]
 struct Only(bool);
@@ -199,39 +179,6 @@ impl Validator for Only {
 
 fn object(id: &JobId) -> Object<'_> {
     Object::new("backup job", id, "job_id")
-}
-
-impl Fleecing {
-    fn wire(&self) -> PropertyString {
-        let mut text = PropertyString::default();
-        text.set("enabled", Some(u8::from(self.enabled)));
-        text.set("storage", self.storage_name.as_ref());
-        text
-    }
-
-    fn read(settings: &Settings) -> Option<Self> {
-        let text = settings.property("fleecing", Some("enabled"))?;
-        let key_less = text.default.as_deref().map(|value| matches!(value, "1" | "on" | "yes" | "true"));
-        Some(Self {
-            enabled: text.truth("enabled").or(key_less).unwrap_or(false),
-            storage_name: text.value("storage").and_then(|name| name.parse().ok()),
-        })
-    }
-}
-
-impl Performance {
-    fn wire(&self) -> PropertyString {
-        let mut text = PropertyString::default();
-        text.set("max-workers", self.max_workers);
-        text.set("pbs-entries-max", self.pbs_entries_max);
-        text
-    }
-
-    fn read(settings: &Settings) -> Option<Self> {
-        let text = settings.property("performance", None)?;
-        let number = |name: &str| text.value(name)?.parse().ok();
-        Some(Self { max_workers: number("max-workers"), pbs_entries_max: number("pbs-entries-max") })
-    }
 }
 
 impl BackupJob {
@@ -335,6 +282,7 @@ impl Resource for BackupJob {
     }
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
+        schedule::check(plan, "schedule");
         cx.preflight(plan, &[need("/", &["Sys.Modify"])]).await
     }
 

@@ -1,0 +1,143 @@
+//! The options that are property strings on the wire.
+
+use pve_client::{PropertyString, Settings};
+use tf_framework::prelude::*;
+
+/// How nodes send data to each other.
+#[derive(Clone, Debug, PartialEq, Object)]
+pub struct Traffic {
+    /// `secure` through SSH, `insecure` without encryption, for networks that are safe. Proxmox VE's default is `secure`.
+    #[schema(wire = "type", validate = one_of(["secure", "insecure"]))]
+    pub r#type: String,
+
+    /// Network to use, as a CIDR.
+    #[schema(wire = "network")]
+    pub network: Option<String>,
+}
+
+/// What happens to guests of the high-availability manager when a node shuts down.
+#[derive(Clone, Debug, PartialEq, Object)]
+pub struct HaPolicy {
+    /// `freeze`, `failover`, `conditional` or `migrate`. Proxmox VE's default is `conditional`.
+    #[schema(wire = "shutdown_policy", validate = one_of(["freeze", "failover", "conditional", "migrate"]))]
+    pub shutdown_policy: String,
+}
+
+/// How the high-availability manager chooses nodes.
+#[derive(Clone, Debug, PartialEq, Object)]
+pub struct Scheduling {
+    /// `basic` counts guests, `static` weighs their configured CPUs and memory, `dynamic` what they use. Proxmox VE's
+    /// default is `basic`.
+    #[schema(wire = "ha", validate = one_of(["basic", "static", "dynamic"]))]
+    pub ha: Option<String>,
+
+    /// Whether a guest that is started is moved to a better node first. Proxmox VE's default is `false`.
+    #[schema(wire = "ha-rebalance-on-start")]
+    pub ha_rebalance_on_start: Option<bool>,
+}
+
+/// Range of the IDs that are proposed for new guests.
+#[derive(Clone, Debug, PartialEq, Object)]
+pub struct NextId {
+    /// The lowest ID. Proxmox VE's default is 100.
+    #[schema(wire = "lower", validate = range(100, 999_999_999))]
+    pub lower: Option<i64>,
+
+    /// The first ID that is too high. Proxmox VE's default is 1000000.
+    #[schema(wire = "upper", validate = range(100, 1_000_000_000))]
+    pub upper: Option<i64>,
+}
+
+/// How tags look.
+#[derive(Clone, Debug, PartialEq, Object)]
+pub struct TagStyle {
+    /// Whether upper and lower case differ. Proxmox VE's default is `false`.
+    #[schema(wire = "case-sensitive")]
+    pub case_sensitive: Option<bool>,
+
+    /// Colours by tag, as `RRGGBB` or `RRGGBB:RRGGBB` for background and text.
+    #[schema(wire = "color-map", validate = length(1, usize::MAX))]
+    pub colors: Option<BTreeMap<String, String>>,
+
+    /// Order of tags: `config` or `alphabetical`. Proxmox VE's default is `alphabetical`.
+    #[schema(wire = "ordering", validate = one_of(["config", "alphabetical"]))]
+    pub ordering: Option<String>,
+
+    /// Shape of tags in the tree: `full`, `circle`, `dense` or `none`. Proxmox VE's default is `circle`.
+    #[schema(wire = "shape", validate = one_of(["full", "circle", "dense", "none"]))]
+    pub shape: Option<String>,
+}
+
+/// Which tags users without `Sys.Modify` on `/` may set.
+#[derive(Clone, Debug, PartialEq, Object)]
+pub struct UserTagAccess {
+    /// `none`, those of the `list`, `existing` ones, or any (`free`). Proxmox VE's default is `free`.
+    #[schema(wire = "user-allow", validate = one_of(["none", "list", "existing", "free"]))]
+    pub user_allow: Option<String>,
+
+    /// The tags of the list.
+    #[schema(wire = "user-allow-list", validate = length(1, usize::MAX))]
+    pub user_allow_list: Option<BTreeSet<String>>,
+}
+
+pub(super) fn properties<const N: usize>(options: [(&str, Option<String>); N]) -> PropertyString {
+    let mut text = PropertyString::default();
+    for (name, value) in options {
+        text.set(name, value);
+    }
+    text
+}
+
+pub(super) fn flag(value: Option<bool>) -> Option<String> {
+    value.map(|value| u8::from(value).to_string())
+}
+
+pub(super) fn joined<T: ToString>(items: Option<impl IntoIterator<Item = T>>) -> Option<String> {
+    items.map(|items| items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(";"))
+}
+
+pub(super) fn set_of(text: &str) -> BTreeSet<String> {
+    text.split(';').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+impl Traffic {
+    pub(super) fn wire(&self) -> PropertyString {
+        properties([("type", Some(self.r#type.clone())), ("network", self.network.clone())])
+    }
+
+    pub(super) fn read(settings: &Settings, name: &str) -> Option<Self> {
+        let text = settings.property(name, Some("type"))?;
+        Some(Self {
+            r#type: text.default.clone().unwrap_or_else(|| "secure".to_owned()),
+            network: text.value("network").map(str::to_owned),
+        })
+    }
+}
+
+impl TagStyle {
+    pub(super) fn wire(&self) -> PropertyString {
+        let colors = self.colors.as_ref();
+        properties([
+            ("case-sensitive", flag(self.case_sensitive)),
+            ("color-map", joined(colors.map(|map| map.iter().map(|(tag, color)| format!("{tag}:{color}"))))),
+            ("ordering", self.ordering.clone()),
+            ("shape", self.shape.clone()),
+        ])
+    }
+
+    pub(super) fn read(settings: &Settings) -> Option<Self> {
+        let text = settings.property("tag-style", None)?;
+        let colors = text.value("color-map").map(|map| {
+            map.split(';')
+                .filter_map(|pair| pair.split_once(':'))
+                .map(|(a, b)| (a.to_owned(), b.to_owned()))
+                .collect()
+        });
+        Some(Self {
+            case_sensitive: text.truth("case-sensitive"),
+            colors,
+            ordering: text.value("ordering").map(str::to_owned),
+            shape: text.value("shape").map(str::to_owned),
+        })
+    }
+}
