@@ -1,9 +1,9 @@
-//! What a run remembers of Proxmox VE, so that many resources ask once: permissions and known privileges.
+//! What a run remembers of Proxmox VE, so that many resources ask once: permissions, known privileges, time zones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
-use pve_client::{Permissions, Pve, Secret, TokenId};
+use pve_client::{NodeName, Permissions, Pve, Secret, TokenId};
 use tokio::sync::Mutex;
 
 /// Answers of one run.
@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 pub(crate) struct Memory {
     permissions: Mutex<Option<Arc<Permissions>>>,
     privileges: Mutex<Option<Arc<BTreeSet<String>>>>,
+    time_zones: Mutex<Option<Arc<BTreeMap<NodeName, String>>>>,
     secrets: SyncMutex<BTreeMap<TokenId, Secret>>,
 }
 
@@ -43,6 +44,21 @@ impl Memory {
         let privileges = Arc::new(pve.role(&administrator).await?);
         *known = Some(privileges.clone());
         Ok(privileges)
+    }
+
+    /// The time zones of the nodes that are up, asked once.
+    pub(crate) async fn time_zones(&self, pve: &Pve) -> pve_client::Result<Arc<BTreeMap<NodeName, String>>> {
+        let mut known = pve.scope().run(self.time_zones.lock()).await?;
+        if let Some(zones) = known.as_ref() {
+            return Ok(zones.clone());
+        }
+        let mut zones = BTreeMap::new();
+        for node in pve.cluster().await?.nodes.iter().filter(|node| node.online) {
+            zones.insert(node.name.clone(), pve.node_time_zone(&node.name).await?);
+        }
+        let zones = Arc::new(zones);
+        *known = Some(zones.clone());
+        Ok(zones)
     }
 
     /// Keeps the secret of a token, which the service tells only once, until the state is read back.

@@ -1,20 +1,20 @@
 //! Resources of Proxmox VE.
 
 mod acl;
-mod backup_job;
+pub(crate) mod backup_job;
 mod cluster_options;
 pub(crate) mod dir_mapping;
 mod group;
 mod ha_resource;
 pub(crate) mod ha_rule;
-mod lifecycle;
+pub(crate) mod lifecycle;
 mod mapping_devices;
 pub(crate) mod network;
 mod node;
 mod own_access;
 pub(crate) mod pci_mapping;
-mod pool;
-mod prune;
+pub(crate) mod pool;
+pub(crate) mod prune;
 mod replication_job;
 mod role;
 mod schedule;

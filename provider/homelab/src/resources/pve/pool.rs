@@ -153,22 +153,27 @@ impl Resource for Pool {
     }
 
     async fn delete(cx: &Cx, id: &PoolName, _prior: &Self) -> Result<()> {
-        let pve = cx.pve()?;
-        let what = format!("delete pool {:?}", id.as_str());
-        let error = match pve.delete_pool(id).await {
-            Ok(()) => return Ok(()),
-            Err(error) if error.is_not_found() => return Ok(()),
-            Err(error) => error,
-        };
-        if matches!(error, PveError::MaybeApplied { .. }) || error.problem() == Problem::InUse {
-            match find(&pve, id).await.explain::<Self>(cx, &what)? {
-                None => return Ok(()),
-                Some(pool) if error.problem() == Problem::InUse => return Err(not_empty(&pool)),
-                Some(_) => {}
-            }
-        }
-        Err(error).explain::<Self>(cx, &what)
+        delete::<Self>(cx, id).await
     }
+}
+
+/// Deletes a pool that has no members; `M` is the resource that owns it.
+pub(crate) async fn delete<M: SchemaModel>(cx: &Cx, id: &PoolName) -> Result<()> {
+    let pve = cx.pve()?;
+    let what = format!("delete pool {:?}", id.as_str());
+    let error = match pve.delete_pool(id).await {
+        Ok(()) => return Ok(()),
+        Err(error) if error.is_not_found() => return Ok(()),
+        Err(error) => error,
+    };
+    if matches!(error, PveError::MaybeApplied { .. }) || error.problem() == Problem::InUse {
+        match find(&pve, id).await.explain::<M>(cx, &what)? {
+            None => return Ok(()),
+            Some(pool) if error.problem() == Problem::InUse => return Err(not_empty(&pool)),
+            Some(_) => {}
+        }
+    }
+    Err(error).explain::<M>(cx, &what)
 }
 
 fn not_empty(pool: &pve_client::Pool) -> Error {

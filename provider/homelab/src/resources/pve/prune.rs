@@ -35,9 +35,10 @@ pub struct PruneBackups {
     pub keep_yearly: Option<i64>,
 }
 
-const WIRE: &str = "prune-backups";
-
 impl PruneBackups {
+    /// The wire name.
+    pub(crate) const WIRE: &str = "prune-backups";
+
     fn rules(&self) -> [(&'static str, Option<i64>); 7] {
         [
             ("keep-all", self.keep_all.map(i64::from)),
@@ -57,12 +58,12 @@ impl PruneBackups {
         for (name, count) in rules.rules() {
             text.set(name, count);
         }
-        settings.properties(WIRE, &text)
+        settings.properties(Self::WIRE, &text)
     }
 
     /// The rules that are set.
     pub(crate) fn read(settings: &Settings) -> Option<Self> {
-        let text = settings.property(WIRE, None)?;
+        let text = settings.property(Self::WIRE, None)?;
         let count = |name: &str| text.value(name)?.parse::<i64>().ok();
         Some(Self {
             keep_all: text.truth("keep-all"),

@@ -1,0 +1,110 @@
+//! Backup tiers, from creation to nothing left, with every CLI.
+
+use suite::cycle::live;
+use suite::workspace::with_each_cli;
+use suite::{Lab, Workspace};
+
+fn tier(arguments: &str) -> String {
+    format!("resource \"homelab_backup_tier\" \"this\" {{\n  {arguments}\n}}\n")
+}
+
+#[test]
+fn a_tier_lives_and_leaves_nothing() {
+    let steps = [
+        "number = 1",
+        "number = 1\n  name = \"databases\"",
+        "number = 1\n  schedule = \"9,21:00 UTC\"\n  retention_days = 14\n  rpo_hours = 12\n  rto_hours = 1\n  verified = false",
+        "number = 1\n  prune_backups = {\n    keep_last = 40\n    keep_daily = 40\n  }",
+        "number = 1",
+        "number = 0",
+        "number = 3",
+    ];
+    let steps = steps.map(tier);
+    live(&steps, &[("homelab_backup_tier.this", "3")], |lab| assert_eq!(lab.pools(), Vec::<String>::new()));
+}
+
+#[test]
+fn every_default_tier_is_planned_whole_and_told_in_its_pool() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let tiers: String = (0..5)
+            .map(|number| {
+                format!("resource \"homelab_backup_tier\" \"t{number}\" {{\n  number = {number}\n}}\n")
+            })
+            .collect();
+        workspace.configure(&lab.provider_block(), &tiers);
+        let said = workspace.apply().ok().prose();
+        assert!(!said.contains("Schedule ") && !said.contains("Node is not on UTC"), "{said}");
+        workspace.plan_is_empty();
+        let quarterly = workspace.resource("homelab_backup_tier.t4");
+        assert_eq!(quarterly["schedule"], "*-1/3-1 21:00 UTC");
+        assert_eq!(quarterly["prune_backups"]["keep_last"], 2);
+        assert_eq!(quarterly["pool_name"], "tier-4");
+        let pool = lab.get("/api2/json/pools?poolid=tier-1");
+        assert_eq!(
+            pool["data"][0]["comment"],
+            "Backup tier 1 (critical); schedule: 21:00 UTC; retention: 30 d; RPO: 24 h + 3 h; RTO: 4 h; \
+             verified: yes; keep: keep-daily=31,keep-last=31"
+        );
+    });
+}
+
+#[test]
+fn a_promise_that_the_calendar_breaks_is_refused_with_numbers_before_anything_is_made() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        for (arguments, words) in [
+            ("number = 3\n  rpo_hours = 720", ["Schedule misses the objective", "744 hours"]),
+            ("number = 1\n  schedule = \"2020-1-1 21:00 UTC\"", ["Schedule never fires", "still to come"]),
+            ("number = 1\n  prune_backups = { keep_last = 30 }", ["Retention is not held", "29 days"]),
+            ("number = 1\n  schedule = \"daily 21:00\"", ["schedule", "daily 21:00"]),
+            ("number = 0\n  retention_days = 30", ["Tier is never backed up", "1 to 4"]),
+            ("number = 5", ["number", "between 0 and 4"]),
+        ] {
+            workspace.configure(&lab.provider_block(), &tier(arguments));
+            let said = workspace.plan().failed().prose();
+            assert!(words.iter().all(|word| said.contains(word)), "{arguments}: {said}");
+        }
+        assert_eq!(lab.pools(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_node_that_is_not_on_utc_is_told_with_what_its_clock_does() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        lab.request("PUT", "/api2/json/nodes/pve1/time", Some("{\"timezone\":\"Europe/Berlin\"}"));
+        let workspace = Workspace::new(cli);
+        workspace.configure(&lab.provider_block(), &tier("number = 1\n  schedule = \"21:00\""));
+        let said = workspace.apply().ok().prose();
+        for word in ["Node is not on UTC", "\"pve1\"", "Europe/Berlin", "25 hours"] {
+            assert!(said.contains(word), "{word}: {said}");
+        }
+        workspace.plan_is_empty();
+    });
+}
+
+#[test]
+fn a_pool_of_someone_else_is_not_adopted_but_can_be_imported() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        lab.request("POST", "/api2/json/pools", Some("{\"poolid\":\"tier-2\",\"comment\":\"mine\"}"));
+        let workspace = Workspace::new(cli);
+        workspace.configure(&lab.provider_block(), &tier("number = 2"));
+        let said = workspace.apply().failed().prose();
+        assert!(said.contains("import homelab_backup_tier.<name> 2"), "{said}");
+        workspace.import("homelab_backup_tier.this", "2").ok();
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        // A comment that a person changed is mended, for the next run reads it.
+        lab.request("PUT", "/api2/json/pools?poolid=tier-2", Some("{\"comment\":\"theirs\"}"));
+        assert_eq!(workspace.plan().code, Some(2));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        lab.request("PUT", "/api2/json/pools?poolid=tier-2", Some("{\"storage\":\"local\"}"));
+        let said = workspace.destroy().failed().prose();
+        assert!(said.contains("Pool is not empty"), "{said}");
+    });
+}

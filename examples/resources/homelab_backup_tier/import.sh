@@ -1,0 +1,1 @@
+tofu import homelab_backup_tier.critical 1

@@ -1,0 +1,17 @@
+//! Resources about backups as a whole: what a class of data is promised, and the jobs that keep the promise.
+
+mod arithmetic;
+mod keep;
+pub(crate) mod policy;
+mod tier;
+mod tier_number;
+mod zones;
+
+use tf_framework::Registry;
+
+use crate::cx::Cx;
+
+/// Registers every resource about backups.
+pub(crate) fn register(registry: &mut Registry<Cx>) {
+    registry.resource::<tier::BackupTier>();
+}
