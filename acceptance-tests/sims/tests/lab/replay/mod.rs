@@ -13,12 +13,15 @@ mod files;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::time::{Duration, Instant};
 
 use compare::Difference;
 use facts::Exchange;
 
 use crate::process::Lab;
 
+/// Shortest life of a task: longer than it takes to ask for its status, as in the recording.
+const TASK_TIME: Duration = Duration::from_millis(60);
 /// What is wanted, in percent.
 const NEEDED: f64 = 95.0;
 
@@ -50,15 +53,21 @@ struct Score {
 }
 
 fn replay(recording: &[Exchange]) -> Score {
-    let lab = Lab::start("empty", &["--task-time", "60", "--report-lag", "700"]);
+    let lab =
+        Lab::start("empty", &["--task-time", &TASK_TIME.as_millis().to_string(), "--report-lag", "1000"]);
     let files = files::Files::serve();
     let mut client = client::Client::new(&lab, &files);
     let mut score = Score::default();
+    let mut before = Instant::now();
     for exchange in recording {
         score.sent += 1;
+        let now = Instant::now();
         let answer = client.send(exchange);
-        if let Some(why) = &exchange.unscored {
-            *score.unscored.entry(why.clone()).or_default() += 1;
+        // On a busy machine a task may end before its first status is asked for, which then says nothing.
+        let is_late = exchange.name.ends_with(".status.first") && before.elapsed() >= TASK_TIME;
+        before = now;
+        if let Some(why) = exchange.unscored.as_deref().or(is_late.then_some("asked too late")) {
+            *score.unscored.entry(why.to_owned()).or_default() += 1;
             continue;
         }
         let differences = compare::differences(exchange, &answer, &files.address());
