@@ -350,6 +350,7 @@ fn mistakes_are_told_by_the_plan() {
             ),
             ("template = true\n  started = true".to_owned(), "A template never runs"),
             ("clone = { vm_id = 999 }".to_owned(), "There is no VM 999 to clone"),
+            (disk("storage_name = \"local\", size_gib = 1"), "The storage \"local\" is not for disks of VMs"),
             (disk("storage_name = \"nowhere\", size_gib = 1"), "has no storage \"nowhere\""),
             ("name = \"bad_name!\"".to_owned(), "a DNS name of letters"),
         ] {

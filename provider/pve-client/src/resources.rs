@@ -59,6 +59,8 @@ pub struct ClusterStorage {
     pub node: NodeName,
     /// Whether all its nodes see the same content.
     pub shared: bool,
+    /// The kinds of content it may hold, such as `images`.
+    pub content: BTreeSet<String>,
 }
 
 /// What there is in the cluster, as far as the user may see it.
@@ -94,7 +96,9 @@ impl Cluster {
         };
         let storage = |row: &Map<String, Value>| {
             let (name, node) = (row.parsed("storage")?, row.parsed("node")?);
-            Some(ClusterStorage { name, node, shared: row.truth("shared") })
+            let content = row.text("content").unwrap_or_default();
+            let content = words(&content).map(str::to_owned).collect();
+            Some(ClusterStorage { name, node, shared: row.truth("shared"), content })
         };
         let mut nodes: Vec<ClusterNode> = of("node").filter_map(node).collect();
         nodes.sort_by(|a, b| a.name.cmp(&b.name));
@@ -218,7 +222,7 @@ mod tests {
             {"id": "lxc/100", "type": "lxc", "vmid": 100, "node": "pve2", "status": "running", "template": 0},
             {"id": "node/pve2", "type": "node", "node": "pve2", "status": "offline"},
             {"id": "node/pve1", "type": "node", "node": "pve1", "status": "online"},
-            {"id": "storage/pve1/ds", "type": "storage", "node": "pve1", "storage": "ds", "shared": 1},
+            {"id": "storage/pve1/ds", "type": "storage", "node": "pve1", "storage": "ds", "shared": 1, "content": "iso,images"},
             {"id": "/pool/p", "type": "pool", "pool": "p"},
         ]) else {
             unreachable!()
@@ -231,6 +235,7 @@ mod tests {
         let nodes: Vec<(&str, bool)> = cluster.nodes.iter().map(|n| (n.name.as_str(), n.online)).collect();
         assert_eq!(nodes, [("pve1", true), ("pve2", false)]);
         assert_eq!(cluster.is_shared(&"ds".parse().unwrap()), Some(true));
+        assert!(cluster.storages[0].content.contains("images"));
         assert_eq!(cluster.is_shared(&"other".parse().unwrap()), None);
     }
 }

@@ -33,6 +33,7 @@ pub async fn answer(server: &Arc<Server>, request: http::Request<Incoming>) -> R
             Ok(json!({}))
         }
         (&Method::POST, "/lab/clock") => advance(server, &body),
+        (&Method::GET, "/lab/double-use") => Ok(json!(server.lab().volumes_on_two_buses())),
         (&Method::GET, "/lab/state") => Ok(json!(&*server.lab())),
         _ => Err(format!("there is no {} {}", parts.method, parts.uri.path())),
     };

@@ -36,6 +36,32 @@ fn tickets_expire_when_the_clock_is_advanced() {
 }
 
 #[test]
+fn a_volume_in_two_configurations_is_told() {
+    let bench = Bench::new("empty", &["--task-time", "0"]);
+    let told = || bench.wire.must("GET", "/lab/double-use", &[], None).body;
+    bench.must(
+        "POST",
+        "/nodes/pve1/storage/local/content",
+        Some("vmid=900&filename=vm-900-disk-0.raw&size=1G"),
+    );
+    for vmid in [100, 101] {
+        bench.must(
+            "POST",
+            "/nodes/pve1/qemu",
+            Some(&format!("vmid={vmid}&scsi0=local:900/vm-900-disk-0.raw")),
+        );
+        let end = Instant::now() + Duration::from_secs(10);
+        let config = format!("/nodes/pve1/qemu/{vmid}/config");
+        while bench.must("GET", &config, None).body["data"]["scsi0"].is_null() {
+            assert!(Instant::now() < end, "VM {vmid} is not made");
+        }
+        let users =
+            if vmid == 100 { json!({}) } else { json!({"pve1/local:900/vm-900-disk-0.raw": [100, 101]}) };
+        assert_eq!(told(), users);
+    }
+}
+
+#[test]
 fn a_state_folder_survives_the_program() {
     let folder = std::env::temp_dir().join(format!("homelab-sim-kept-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();

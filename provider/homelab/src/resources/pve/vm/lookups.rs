@@ -1,6 +1,6 @@
 //! What the cluster says about a plan: one list, which all plans of a run share, and two more calls in rare cases.
 
-use pve_client::{Cluster, Guest, GuestKind, NodeName, Pve, StorageName, VmAddress, VmId};
+use pve_client::{Cluster, ClusterStorage, Guest, GuestKind, NodeName, Pve, StorageName, VmAddress, VmId};
 use tf_framework::prelude::*;
 
 use super::fingerprint::fingerprint;
@@ -59,13 +59,13 @@ fn check_node(cluster: &Cluster, node: &NodeName, plan: &mut Plan<'_, Vm>) {
 
 /// Storages that new volumes go to.
 fn check_storages(cluster: &Cluster, node: &NodeName, plan: &mut Plan<'_, Vm>) {
-    let known: BTreeSet<&str> = cluster
+    let here: BTreeMap<&str, &ClusterStorage> = cluster
         .storages
         .iter()
         .filter(|found| found.node == *node)
-        .map(|found| found.name.as_str())
+        .map(|found| (found.name.as_str(), found))
         .collect();
-    if known.is_empty() {
+    if here.is_empty() {
         return;
     }
     let planned = plan.planned.clone();
@@ -75,20 +75,38 @@ fn check_storages(cluster: &Cluster, node: &NodeName, plan: &mut Plan<'_, Vm>) {
     paths.extend(
         ["efi_disk", "tpm_state", "cloud_init", "clone"].map(|name| Path::from(name).then("storage_name")),
     );
+    let images = |storage: &&ClusterStorage| storage.content.contains("images");
     for path in paths {
         let Some(name) = planned.at(&path).as_str() else { continue };
-        if !known.contains(name) {
-            let list: Vec<String> = known.iter().map(|name| format!("{name:?}")).collect();
-            plan.warn(
-                path,
-                "Storage does not exist",
-                format!(
-                    "The node {:?} has no storage {name:?} that this login may see, so the apply fails unless it is made \
-                     before. It has {}.",
-                    node.as_str(),
-                    list.join(", ")
-                ),
-            );
+        match here.get(name) {
+            Some(storage) if images(storage) => {}
+            Some(_) => {
+                let fit = here.values().filter(|storage| images(storage));
+                let fit: Vec<String> = fit.map(|storage| format!("{:?}", storage.name.as_str())).collect();
+                plan.error(
+                    path,
+                    "Storage takes no disks",
+                    format!(
+                        "The storage {name:?} is not for disks of VMs: its content lacks `images`. On node {:?} these \
+                         are: {}.",
+                        node.as_str(),
+                        fit.join(", ")
+                    ),
+                );
+            }
+            None => {
+                let list: Vec<String> = here.keys().map(|name| format!("{name:?}")).collect();
+                plan.warn(
+                    path,
+                    "Storage does not exist",
+                    format!(
+                        "The node {:?} has no storage {name:?} that this login may see, so the apply fails unless it is \
+                         made before. It has {}.",
+                        node.as_str(),
+                        list.join(", ")
+                    ),
+                );
+            }
         }
     }
 }

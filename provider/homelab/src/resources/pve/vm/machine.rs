@@ -53,6 +53,12 @@ impl Machine<'_> {
         if slot::is_disk(wire) {
             return entry("disks");
         }
+        // Not one of the arguments that have this name inside.
+        if wire == "storage" {
+            let copies =
+                vm.and_then(|vm| vm.clone.as_ref()).is_some_and(|clone| clone.storage_name.is_some());
+            return Some(if copies { "clone.storage_name".into() } else { "disks".into() });
+        }
         errors::path_of_wire(&Vm::attributes(), wire)
     }
 

@@ -137,6 +137,29 @@ fn disks(config: &Value, out: &mut Diagnostics) {
                 );
             }
         }
+        limits(&Path::from("disks").key(slot).then("limits"), disk.attribute("limits"), out);
+    }
+}
+
+/// QEMU refuses a limit of both directions together with one of a single direction.
+fn limits(at: &Path, limits: &Value, out: &mut Diagnostics) {
+    for unit in
+        ["mib_per_second", "operations_per_second", "burst_mib_per_second", "burst_operations_per_second"]
+    {
+        let name = |direction: &str| format!("{direction}_{unit}");
+        let set = |direction: &str| limits.attribute(&name(direction)).is_set();
+        if set("total") && (set("read") || set("write")) {
+            out.error(
+                at.then(name("total")),
+                "Conflicting arguments",
+                format!(
+                    "Either `{}` limits reads and writes together, or `{}` and `{}` limit each. Remove one or the others.",
+                    name("total"),
+                    name("read"),
+                    name("write")
+                ),
+            );
+        }
     }
 }
 
@@ -181,5 +204,13 @@ mod tests {
         );
         check(json!({"disks": {"virtio0": {"ssd": true}}}), &["disks[\"virtio0\"].ssd"]);
         check(json!({"disks": {"sata0": {"io_thread": true}}}), &["disks[\"sata0\"].io_thread"]);
+        check(
+            json!({"disks": {"scsi0": {"limits": {"total_mib_per_second": 1, "write_mib_per_second": 2}}}}),
+            &["disks[\"scsi0\"].limits.total_mib_per_second"],
+        );
+        check(
+            json!({"disks": {"scsi0": {"limits": {"total_mib_per_second": 1, "read_operations_per_second": 2}}}}),
+            &[],
+        );
     }
 }
