@@ -6,7 +6,7 @@ use tf_framework::prelude::*;
 use super::fingerprint::fingerprint;
 use super::model::Vm;
 use super::plan::no_template;
-use super::{config, disk, ownership};
+use super::{config, disk, ownership, takeover};
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
 
@@ -125,6 +125,8 @@ async fn check_id(cx: &Cx, pve: &Pve, cluster: &Cluster, plan: &mut Plan<'_, Vm>
     let marker = match guest.kind {
         GuestKind::Container => None,
         GuestKind::Vm => match pve.vm_config(&at).await {
+            // While it is made, nothing tells by whom; an interrupted apply of ours may be about to end. The create waits.
+            Ok(found) if takeover::is_being_made(&found) => return Ok(()),
             Ok(found) => config::marker(&found),
             Err(error) if error.is_not_found() => return Ok(()),
             Err(error) => return Err(error).explain::<Vm>(cx, format_args!("read VM {id}")),

@@ -100,7 +100,7 @@ pub(super) async fn resident(create: &Create<'_>, id: VmId) -> Result<Option<Res
 }
 
 /// While a machine is made, its configuration is only a lock.
-fn is_being_made(config: &VmConfig) -> bool {
+pub(super) fn is_being_made(config: &VmConfig) -> bool {
     matches!(config.value("lock"), Some("create" | "clone"))
 }
 
