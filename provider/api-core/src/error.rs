@@ -52,6 +52,12 @@ pub enum Error {
         /// How the last attempt failed.
         source: Source,
     },
+    /// The content of a request cannot be read, so nothing complete was sent.
+    #[error("the content cannot be read: {reason}")]
+    Unreadable {
+        /// What the operating system or the decoder said.
+        reason: String,
+    },
     /// The deadline of the operation passed.
     #[error("the time limit of the operation passed")]
     TimedOut,

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -12,7 +12,11 @@ use hyper_util::{
 };
 use tokio::sync::Semaphore;
 
-use crate::{Distrust, Error, Pace, ProxyLost, Result, Scope, Trust, tls};
+use crate::{
+    Content, Distrust, Error, Pace, ProxyLost, Result, Scope, Trust, Unreadable,
+    body::{Outgoing, Sent},
+    tls,
+};
 
 /// How long a write that is already on its way may still take after a cancellation.
 const GRACE: Duration = Duration::from_secs(5);
@@ -69,6 +73,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+    /// The body, if it is to be read while it is sent. Then an attempt may take as long as the scope allows.
+    pub content: Option<Content>,
     /// Whether it may be repeated when its answer was lost.
     pub repeatable: bool,
 }
@@ -77,7 +83,14 @@ impl Request {
     /// A request without headers and body; only `GET` and `HEAD` are repeatable.
     pub fn new(method: Method, target: impl Into<String>) -> Self {
         let repeatable = method == Method::GET || method == Method::HEAD;
-        Self { method, target: target.into(), headers: HeaderMap::new(), body: Bytes::new(), repeatable }
+        Self {
+            method,
+            target: target.into(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            content: None,
+            repeatable,
+        }
     }
 
     /// The target without its query, which may hold values that should not be logged.
@@ -102,7 +115,7 @@ pub struct Response {
 /// A connection pool to one endpoint. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Transport {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Outgoing>,
     options: Arc<Options>,
     permits: Arc<Semaphore>,
 }
@@ -214,7 +227,10 @@ impl Transport {
     async fn attempt(&self, scope: &Scope, request: &Request) -> Result<Response, Lost> {
         scope.check().map_err(Lost::Over)?;
         let permit = scope.run(self.permits.acquire()).await.map_err(Lost::Over)?;
-        let limit = self.options.attempt.min(scope.remaining());
+        let limit = match request.content {
+            Some(_) => scope.remaining(),
+            None => self.options.attempt.min(scope.remaining()),
+        };
         let exchange = tokio::time::timeout(limit, self.exchange(request));
         tokio::pin!(exchange);
         let result = tokio::select! {
@@ -240,13 +256,20 @@ impl Transport {
 
     async fn exchange(&self, request: &Request) -> Result<Response, Lost> {
         let started = tokio::time::Instant::now();
+        let (body, sent) = match &request.content {
+            Some(content) => {
+                let (body, sent) = Outgoing::stream(content);
+                (body, Some(sent))
+            }
+            None => (Outgoing::Whole(Some(request.body.clone())), None),
+        };
         let mut built = http::Request::builder()
             .method(request.method.clone())
             .uri(format!("{}{}", self.options.endpoint, request.target))
-            .body(Full::new(request.body.clone()))
+            .body(body)
             .map_err(|e| Lost::Over(Error::config(format!("the request cannot be built: {e}"))))?;
         *built.headers_mut() = request.headers.clone();
-        let answer = self.client.request(built).await.map_err(classify)?;
+        let answer = self.client.request(built).await.map_err(|error| classify(error, sent.as_ref()))?;
         let (parts, body) = answer.into_parts();
         let reason = match parts.extensions.get::<hyper::ext::ReasonPhrase>() {
             Some(reason) => String::from_utf8_lossy(reason.as_bytes()).into_owned(),
@@ -265,8 +288,12 @@ impl Transport {
 }
 
 /// A failed connect or a connection closed before the request was taken: never sent. A TLS failure
-/// does not heal by itself and is told apart. All else may have reached the server.
-fn classify(error: hyper_util::client::legacy::Error) -> Lost {
+/// does not heal by itself and is told apart, and so is content that cannot be read. A streamed body that was cut off is
+/// no request. All else may have reached the server.
+fn classify(error: hyper_util::client::legacy::Error, streamed: Option<&Sent>) -> Lost {
+    if let Some(reason) = unreadable(&error) {
+        return Lost::Over(Error::Unreadable { reason });
+    }
     if error.is_connect() {
         let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&error);
         while let Some(cause) = next {
@@ -280,7 +307,20 @@ fn classify(error: hyper_util::client::legacy::Error) -> Lost {
     let canceled = std::error::Error::source(&error)
         .and_then(|source| source.downcast_ref::<hyper::Error>())
         .is_some_and(hyper::Error::is_canceled);
-    if canceled { Lost::NeverSent(Box::new(error)) } else { Lost::Underway(Box::new(error)) }
+    let cut = streamed.is_some_and(|sent| !sent.whole());
+    if canceled || cut { Lost::NeverSent(Box::new(error)) } else { Lost::Underway(Box::new(error)) }
+}
+
+/// Why the content could not be read, if that is what failed.
+fn unreadable(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(Unreadable(cause)) = cause.downcast_ref::<Unreadable>() {
+            return Some(cause.to_string());
+        }
+        next = cause.source();
+    }
+    None
 }
 
 /// rustls hides its errors inside `io::Error`, whose `source` skips the error it holds.

@@ -149,3 +149,69 @@ async fn a_read_that_took_long_to_fail_is_not_tried_again() {
     assert!(matches!(got, Err(Error::NoAnswer { .. })), "{got:?}");
     assert_eq!(count.load(Ordering::SeqCst), 2);
 }
+
+/// A server that reads whole requests with a length and tells what came; the first connection is cut half-way.
+async fn receiver() -> (String, Arc<std::sync::Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let came: Arc<std::sync::Mutex<Vec<String>>> = Arc::default();
+    let seen = came.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (mut text, mut byte) = (Vec::new(), [0]);
+            while !text.ends_with(b"\r\n\r\n") && stream.read(&mut byte).await.unwrap_or(0) > 0 {
+                text.push(byte[0]);
+            }
+            let text = String::from_utf8(text).unwrap();
+            let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let mut body = vec![0; length.unwrap().parse().unwrap()];
+            let first = seen.lock().unwrap().is_empty();
+            let half = body.len() / 2;
+            let part = if first { &mut body[..half] } else { &mut body[..] };
+            let whole = stream.read_exact(part).await.is_ok() && !first;
+            let sum: u64 = body.iter().map(|byte| u64::from(*byte)).sum();
+            seen.lock().unwrap().push(format!("{} {whole} {sum}", body.len()));
+            if whole {
+                answer(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
+                    .await;
+            }
+        }
+    });
+    (endpoint, came)
+}
+
+fn write(content: api_core::Content) -> Request {
+    let mut request = Request::new(Method::POST, "/upload");
+    request.content = Some(content);
+    request
+}
+
+/// Two megabytes of ones that only a reader makes.
+fn ones(length: u64) -> api_core::Content {
+    use std::io::Read as _;
+    api_core::Content::new(length, || Ok(Box::new(std::io::repeat(1).take(2 << 20))))
+}
+
+#[tokio::test]
+async fn content_is_sent_with_its_length_and_again_from_the_start_when_cut_off() {
+    let (endpoint, came) = receiver().await;
+    let content = ones(2 << 20).between("[", "]");
+    let response = transport(&endpoint).send(&scope(), &write(content)).await.unwrap();
+    assert_eq!(&response.body[..], b"hi");
+    let came = came.lock().unwrap().clone();
+    assert_eq!(came.last().unwrap(), &format!("{} true {}", (2 << 20) + 2, (2 << 20) + 91 + 93));
+    assert!(came.len() >= 2, "{came:?}");
+}
+
+#[tokio::test]
+async fn content_of_another_length_than_said_is_not_sent_as_a_whole() {
+    for (length, words) in [(3 << 20, "shorter"), (1 << 20, "longer")] {
+        let (endpoint, came) = receiver().await;
+        let error = transport(&endpoint).send(&scope(), &write(ones(length))).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::Unreadable { reason } if reason.contains(words)),
+            "{error:?} {:?}",
+            came.lock().unwrap()
+        );
+    }
+}

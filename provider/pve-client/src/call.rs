@@ -1,6 +1,6 @@
 //! Requests as pure data, and their exact bytes.
 
-use api_core::{HeaderValue, Method, Request};
+use api_core::{Content, HeaderValue, Method, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -100,12 +100,13 @@ pub struct Call {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) params: Params,
+    content: Option<(Content, HeaderValue)>,
     idempotent: bool,
 }
 
 impl Call {
     fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), params: Params::new(), idempotent: false }
+        Self { method, path: path.into(), params: Params::new(), content: None, idempotent: false }
     }
 
     /// A read.
@@ -135,6 +136,13 @@ impl Call {
         self
     }
 
+    /// Sends content of a type in place of parameters.
+    #[must_use]
+    pub(crate) fn sending(mut self, content: Content, kind: HeaderValue) -> Self {
+        self.content = Some((content, kind));
+        self
+    }
+
     /// Marks a write that may be sent again when its answer was lost, because doing it twice is doing it once.
     #[must_use]
     pub fn idempotent(mut self) -> Self {
@@ -152,6 +160,11 @@ impl Call {
     pub fn request(&self) -> Request {
         let mut request = Request::new(self.method.clone(), format!("/api2/json{}", self.path));
         request.repeatable |= self.idempotent;
+        if let Some((content, kind)) = &self.content {
+            request.content = Some(content.clone());
+            request.headers.insert(http::header::CONTENT_TYPE, kind.clone());
+            return request;
+        }
         if self.params.is_empty() {
             return request;
         }

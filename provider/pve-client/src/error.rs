@@ -105,6 +105,12 @@ pub enum Error {
     /// The operation was cancelled.
     #[error("the operation was cancelled")]
     Cancelled,
+    /// The content of an upload cannot be read, so nothing complete was sent.
+    #[error("the content cannot be read: {reason}")]
+    Unreadable {
+        /// What the operating system or the decoder said.
+        reason: String,
+    },
     /// The client's configuration cannot work.
     #[error("{reason}")]
     Config {
@@ -204,6 +210,7 @@ impl From<api_core::Error> for Error {
         match source {
             E::NeverSent { .. } | E::Untrusted { .. } | E::NoAnswer { .. } => Self::NeverSent { source },
             E::MaybeApplied { .. } => Self::MaybeApplied { source },
+            E::Unreadable { reason } => Self::Unreadable { reason },
             E::TimedOut => Self::TimedOut { upid: None },
             E::Cancelled => Self::Cancelled,
             E::Config { reason } => Self::Config { reason },

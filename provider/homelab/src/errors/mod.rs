@@ -104,6 +104,7 @@ impl Attempt {
             PveError::MaybeApplied { source } => connection::maybe_applied(self, &source),
             PveError::TimedOut { upid } => connection::timed_out(self, upid.as_ref()),
             PveError::Cancelled => connection::cancelled(self),
+            PveError::Unreadable { reason } => refusal::unreadable(self, &reason),
             PveError::Config { reason } => connection::misconfigured(&reason),
             PveError::Unexpected { call, reason } => connection::unexpected(self, &call, &reason),
             error => refusal::refused(self, &error),

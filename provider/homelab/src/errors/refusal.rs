@@ -42,6 +42,18 @@ pub(super) fn rejected(
 }
 
 /// Every other refusal, by what it means.
+/// What was to be sent cannot be read.
+pub(super) fn unreadable(attempt: &Attempt, reason: &str) -> Error {
+    Error::new(
+        "File cannot be read",
+        format!(
+            "The provider could not {}: while it was sent, the content could not be read: {reason}. Nothing was kept on \
+             the node. Check that the file is whole and that nothing changes it meanwhile, then apply again.",
+            attempt.what
+        ),
+    )
+}
+
 pub(super) fn refused(attempt: &Attempt, error: &PveError) -> Error {
     if let PveError::Forbidden { message } = error {
         return forbidden(attempt, message);
