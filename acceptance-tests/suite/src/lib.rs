@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod cycle;
+pub mod files;
 pub mod lab;
 pub mod plugin;
 pub mod process;

@@ -41,7 +41,6 @@ pub(super) fn rejected(
     Error(fields.iter().map(blame).collect())
 }
 
-/// Every other refusal, by what it means.
 /// What was to be sent cannot be read.
 pub(super) fn unreadable(attempt: &Attempt, reason: &str) -> Error {
     Error::new(
@@ -54,6 +53,7 @@ pub(super) fn unreadable(attempt: &Attempt, reason: &str) -> Error {
     )
 }
 
+/// Every other refusal, by what it means.
 pub(super) fn refused(attempt: &Attempt, error: &PveError) -> Error {
     if let PveError::Forbidden { message } = error {
         return forbidden(attempt, message);

@@ -40,9 +40,9 @@ impl Compression {
     ///
     /// Reading fails with [`io::ErrorKind::FileTooLarge`] past `limit` bytes, so that a few bytes
     /// cannot fill a disk.
-    pub fn decode<'a>(self, compressed: impl Read + 'a, limit: u64) -> impl Read + 'a {
+    pub fn decode<'a>(self, compressed: impl Read + Send + 'a, limit: u64) -> impl Read + Send + 'a {
         let compressed = BufReader::new(compressed);
-        let content: Box<dyn Read + 'a> = match self {
+        let content: Box<dyn Read + Send + 'a> = match self {
             Self::Gzip => Box::new(MultiGzDecoder::new(compressed)),
             Self::Bzip2 => Box::new(MultiBzDecoder::new(compressed)),
             Self::Xz => Box::new(XzReader::new(compressed, true)),

@@ -7,6 +7,7 @@ pub(crate) mod dir_mapping;
 mod group;
 mod ha_resource;
 pub(crate) mod ha_rule;
+mod image;
 pub(crate) mod lifecycle;
 mod mapping_devices;
 pub(crate) mod network;
@@ -42,6 +43,7 @@ pub(crate) fn register(registry: &mut Registry<Cx>) {
         .resource::<group::Group>()
         .resource::<ha_resource::HaResource>()
         .resource::<ha_rule::HaRule>()
+        .resource::<image::Image>()
         .resource::<network::bond::Bond>()
         .resource::<network::bridge::Bridge>()
         .resource::<network::vlan::Vlan>()

@@ -1,0 +1,179 @@
+//! What can be said about an image before anything is transferred.
+
+use tf_framework::prelude::*;
+
+use super::Image;
+use super::id::{self, ImageId};
+use crate::cx::Cx;
+use crate::preflight::need;
+
+/// Rules over several arguments.
+pub(super) fn config(config: &Value, out: &mut Diagnostics) {
+    rules::exactly_one_of(config, &["url", "source_file"], out);
+    let text = |name: &str| config.attribute(name).as_str();
+    let from_url = config.attribute("url").is_set();
+    let unverified = config.attribute("allow_unverified");
+    if from_url
+        && config.attribute("checksum").is_null()
+        && unverified.as_bool() != Some(true)
+        && !unverified.is_unknown()
+    {
+        out.error(
+            "checksum",
+            "Missing checksum",
+            "An image from a URL needs `checksum`, so that nobody between here and the server can change it. Publishers list \
+             it beside the file, for example as SHA256SUMS. To take the file as it comes, set `allow_unverified = true`.",
+        );
+    }
+    if let Some(compression) = text("compression") {
+        compression_fits(compression, from_url, text("content"), out);
+    }
+}
+
+fn compression_fits(compression: &str, from_url: bool, content: Option<&str>, out: &mut Diagnostics) {
+    let detail = match content {
+        Some("vztmpl") => "A template of containers is stored compressed. Leave `compression` out.",
+        Some("import") if from_url => {
+            "Nodes decompress only `iso` files that they fetch. Download the file here and use `source_file`, or choose an \
+             image that is not compressed, such as a qcow2 file."
+        }
+        _ if from_url && compression == "xz" => {
+            "Nodes cannot decompress xz. Download the file here and use `source_file`, or choose another compression."
+        }
+        _ if !from_url && compression == "lzo" => {
+            "The provider decompresses gz, bz2, xz and zst. Choose one of these, or decompress the file."
+        }
+        _ => return,
+    };
+    out.error("compression", "Compression is not supported", detail);
+}
+
+/// Checks the name, decides what replaces the image, and looks whether the login may do it.
+pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Image>) -> Result<()> {
+    if plan.is_destroy() {
+        return Ok(());
+    }
+    if let Some(want) = plan.want() {
+        name(plan, &want);
+        if let Some(prior) = plan.prior.clone() {
+            changed_source(plan, &prior, &want);
+        }
+        let from_url = want.url.is_some();
+        let mut needs =
+            vec![need(format!("/storage/{}", want.storage_name), &["Datastore.AllocateTemplate"])];
+        if from_url {
+            // Sys.Audit and Sys.Modify on / are enough too.
+            let network = need(format!("/nodes/{}", want.node_name), &["Sys.AccessNetwork", "Sys.Modify"]);
+            needs.push(network.or_on(["/".to_owned()]));
+        }
+        cx.preflight(plan, &needs).await?;
+        if plan.is_create() {
+            storage(cx, plan, &want).await;
+        }
+    }
+    Ok(())
+}
+
+fn name(plan: &mut Plan<'_, Image>, want: &Image) {
+    let Some(name) = want.resolved_file_name() else {
+        return plan.error(
+            "file_name",
+            "Missing argument",
+            "The source has no file name that could be used. Set `file_name`.",
+        );
+    };
+    let endings = id::endings(&want.content);
+    if !id::plain_name(&name) {
+        return plan.error(
+            "file_name",
+            "Invalid file name",
+            format!(
+                "Proxmox VE would change the name {name:?}: it keeps only letters, digits, `-`, `_` and `.`. Set `file_name`."
+            ),
+        );
+    }
+    if !endings.iter().any(|ending| name.ends_with(ending)) {
+        return plan.error(
+            "file_name",
+            "Wrong file ending",
+            format!(
+                "Proxmox VE knows the format of {} content by the ending, and {name:?} has none of {}. Set `file_name` to a \
+                 name with the ending of the format; a cloud image that is called .img often is a .qcow2.",
+                want.content,
+                endings.join(", ")
+            ),
+        );
+    }
+    if want.file_name.is_unknown() {
+        plan.set("file_name", name);
+        if let Some(id) = plan.want().and_then(|want| want.image_id()) {
+            plan.set("volume_id", id.volume.to_string());
+        }
+    }
+}
+
+/// The same content from elsewhere is no other image. What was imported has no source yet.
+fn changed_source(plan: &mut Plan<'_, Image>, prior: &Image, want: &Image) {
+    let was_known = prior.url.is_some() || prior.source_file.is_some();
+    let same_content = prior.checksum.is_some() && prior.checksum == want.checksum;
+    if prior.checksum.is_some() && want.checksum.is_some() && !same_content {
+        plan.require_replace("checksum");
+    } else if was_known && !same_content {
+        if prior.url != want.url {
+            plan.require_replace("url");
+        }
+        if prior.source_file != want.source_file {
+            plan.require_replace("source_file");
+        }
+    }
+    if prior.intact.known() == Some(&false) {
+        plan.set("intact", true);
+        plan.mark_unknown("size_bytes");
+        plan.warn(
+            "file_name",
+            "Image was changed outside",
+            "The file on the storage is not the one that was put there: its size or the time of its last change differs. It \
+             will be compared or put there again. Machines that were made from it stay as they are.",
+        );
+    }
+}
+
+/// A storage may be made, or its contents changed, in the same run, so this is a warning.
+async fn storage(cx: &Cx, plan: &mut Plan<'_, Image>, want: &Image) {
+    let Ok(pve) = cx.pve() else { return };
+    let Ok(storages) = pve.storages(&want.node_name).await else { return };
+    let (node, name) = (want.node_name.as_str(), want.storage_name.as_str());
+    match storages.iter().find(|storage| storage.name == want.storage_name) {
+        None => plan.warn(
+            "storage_name",
+            "Storage is not there",
+            format!(
+                "Node {node:?} has no storage {name:?} that this login may see. Unless this run makes it first, putting the \
+                 image there will fail."
+            ),
+        ),
+        Some(found) if !found.content.contains(&want.content) => plan.warn(
+            "storage_name",
+            "Storage does not take the content",
+            format!(
+                "The storage {name:?} does not take {:?}; its contents are {}. Unless this run changes that first, putting \
+                 the image there will fail. Add it to `content` of the storage.",
+                want.content,
+                found.content.iter().cloned().collect::<Vec<_>>().join(", ")
+            ),
+        ),
+        Some(_) => {}
+    }
+}
+
+/// A file that only has the name of ours.
+pub(super) fn left_alone(id: &ImageId) -> Diagnostic {
+    Diagnostic::warning(
+        "Foreign file was left alone",
+        format!(
+            "The {} was there before this configuration tried to put it there, and that had failed. The file is not ours, so \
+             it was not deleted.",
+            id.title()
+        ),
+    )
+}
