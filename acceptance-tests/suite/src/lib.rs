@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod cycle;
+pub mod data_disks;
 pub mod files;
 pub mod lab;
 pub mod plugin;

@@ -72,6 +72,8 @@ pub struct Cluster {
     pub nodes: Vec<ClusterNode>,
     /// The storages, once for each node.
     pub storages: Vec<ClusterStorage>,
+    /// The pools by name.
+    pub pools: BTreeSet<PoolName>,
 }
 
 impl Cluster {
@@ -102,7 +104,8 @@ impl Cluster {
         };
         let mut nodes: Vec<ClusterNode> = of("node").filter_map(node).collect();
         nodes.sort_by(|a, b| a.name.cmp(&b.name));
-        Self { guests: Arc::new(guests), nodes, storages: of("storage").filter_map(storage).collect() }
+        let pools = of("pool").filter_map(|row| row.parsed("pool")).collect();
+        Self { guests: Arc::new(guests), nodes, storages: of("storage").filter_map(storage).collect(), pools }
     }
 }
 
@@ -234,6 +237,7 @@ mod tests {
         assert_eq!(guests, [(100, GuestKind::Container), (101, GuestKind::Vm)]);
         let nodes: Vec<(&str, bool)> = cluster.nodes.iter().map(|n| (n.name.as_str(), n.online)).collect();
         assert_eq!(nodes, [("pve1", true), ("pve2", false)]);
+        assert!(cluster.pools.contains(&"p".parse().unwrap()));
         assert_eq!(cluster.is_shared(&"ds".parse().unwrap()), Some(true));
         assert!(cluster.storages[0].content.contains("images"));
         assert_eq!(cluster.is_shared(&"other".parse().unwrap()), None);

@@ -3,6 +3,7 @@
 mod acl;
 pub(crate) mod backup_job;
 mod cluster_options;
+pub(crate) mod data_disk;
 pub(crate) mod dir_mapping;
 mod group;
 mod ha_resource;
@@ -39,6 +40,7 @@ pub(crate) fn register(registry: &mut Registry<Cx>) {
         .resource::<acl::Acl>()
         .resource::<backup_job::BackupJob>()
         .resource::<cluster_options::ClusterOptions>()
+        .resource::<data_disk::DataDisk>()
         .resource::<dir_mapping::DirMapping>()
         .resource::<group::Group>()
         .resource::<ha_resource::HaResource>()

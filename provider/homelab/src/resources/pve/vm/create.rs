@@ -3,7 +3,7 @@
 use pve_client::{Error as PveError, Params, Pve, Scope, Taken, Turn, VmAddress, VmConfig, VmId};
 use tf_framework::prelude::*;
 
-use super::creations::{Creations, Held};
+use super::creations::Creations;
 use super::fingerprint::fingerprint;
 use super::machine::Machine;
 use super::marker::{self, Marker};
@@ -16,9 +16,6 @@ use crate::errors::{self, Explain as _};
 
 /// How often a create whose answer was lost is sent.
 const ATTEMPTS: u32 = 4;
-
-/// After so many IDs that were taken though the list does not show them, Proxmox VE is asked for a free one.
-const GUESSES: usize = 3;
 
 /// How long cleaning up after a failed create may take.
 const CLEANUP: std::time::Duration = std::time::Duration::from_secs(10);
@@ -147,7 +144,9 @@ impl<'a> Create<'a> {
         let mut taken: BTreeSet<VmId> = cluster.guests.iter().map(|guest| guest.id).collect();
         let listed = taken.len();
         loop {
-            let held = self.next_id(&taken, taken.len() - listed).await?;
+            let held = self.creations.next(&self.pve, &taken, taken.len() - listed).await;
+            let held = self.explain(held, "find a free VM ID")?;
+            let held = held.ok_or_else(|| Error::new("No free VM ID", "Every VM ID is taken."))?;
             match self.attempt(held.id()).await? {
                 Ok(made) => {
                     held.keep();
@@ -161,23 +160,10 @@ impl<'a> Create<'a> {
         }
     }
 
-    async fn next_id(&self, taken: &BTreeSet<VmId>, guesses: usize) -> Result<Held<'a>> {
-        if guesses >= GUESSES {
-            let id = self.explain(self.pve.next_id().await, "find a free VM ID")?;
-            if let Some(held) = self.creations.hold(id) {
-                return Ok(held);
-            }
-        }
-        self.creations.hold_free(taken).ok_or_else(|| Error::new("No free VM ID", "Every VM ID is taken."))
-    }
-
     /// Makes the machine with one ID. The inner error is who has the ID.
     async fn attempt(&self, id: VmId) -> Result<Result<Made, Resident>> {
         let at = VmAddress::new(self.want.node_name.clone(), id);
-        let nonce = marker::nonce().map_err(|error| {
-            Error::new("No random numbers", format!("The operating system gives no random numbers: {error}."))
-        })?;
-        let marker = Marker::creating(nonce, self.fingerprint.clone());
+        let marker = Marker::creating(marker::new_nonce()?, self.fingerprint.clone());
         ownership::begin(self.cx.operation(), &marker.nonce, id);
         let what = self.machine(at.clone()).what("create");
         for _ in 0..ATTEMPTS {
@@ -295,6 +281,7 @@ impl<'a> Create<'a> {
                 machine.settle_volumes(want, &config).await?;
             }
         }
+        machine.attach_data_disks(None, want).await?;
         match (want.is_template(), want.is_started()) {
             (true, _) if is_template => Ok(()),
             (true, _) => machine.become_template().await,

@@ -8,24 +8,35 @@ use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 
 use super::marker::Marker;
 
+/// After so many IDs that were taken though the list does not show them, Proxmox VE is asked for a free one.
+const GUESSES: usize = 3;
+
 /// What the creates of one run of the provider share.
 #[derive(Debug, Default)]
 pub(crate) struct Creations {
     held: Mutex<BTreeSet<VmId>>,
     first: OnceCell<Arc<Cluster>>,
     looked: AsyncMutex<BTreeMap<VmId, Option<Marker>>>,
+    claims: Mutex<BTreeMap<String, String>>,
 }
 
 impl Creations {
     /// The cluster as this run saw it first. What an earlier run left behind is in it, and IDs that are taken since
     /// are found out by trying, so it need not be read again for each create.
-    pub(super) async fn at_first(&self, pve: &Pve) -> pve_client::Result<Arc<Cluster>> {
+    pub(in crate::resources::pve) async fn at_first(&self, pve: &Pve) -> pve_client::Result<Arc<Cluster>> {
         self.first.get_or_try_init(|| pve.cluster()).await.cloned()
     }
 
     /// The marks of machines that were looked at. Held while one create looks, so that no two take over the same.
     pub(super) fn looked(&self) -> &AsyncMutex<BTreeMap<VmId, Option<Marker>>> {
         &self.looked
+    }
+
+    /// Notes that somebody plans to have a data disk, and says who else does.
+    pub(super) fn claim(&self, disk: &str, who: &str) -> Option<String> {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let claimant = claims.entry(disk.to_owned()).or_insert_with(|| who.to_owned());
+        (claimant != who).then(|| claimant.clone())
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, BTreeSet<VmId>> {
@@ -38,12 +49,28 @@ impl Creations {
     }
 
     /// Holds an ID, unless it is held.
-    pub(super) fn hold(&self, id: VmId) -> Option<Held<'_>> {
+    pub(in crate::resources::pve) fn hold(&self, id: VmId) -> Option<Held<'_>> {
         self.held().insert(id).then(|| Held { creations: self, id, kept: false })
     }
 
+    /// Holds a free ID; nothing when there is none. `guesses` is how many were tried that the list does not show: after
+    /// a few, Proxmox VE is asked.
+    pub(in crate::resources::pve) async fn next(
+        &self,
+        pve: &Pve,
+        taken: &BTreeSet<VmId>,
+        guesses: usize,
+    ) -> pve_client::Result<Option<Held<'_>>> {
+        if guesses >= GUESSES
+            && let Some(held) = self.hold(pve.next_id().await?)
+        {
+            return Ok(Some(held));
+        }
+        Ok(self.hold_free(taken))
+    }
+
     /// Holds the lowest ID that is neither held nor taken.
-    pub(super) fn hold_free(&self, taken: &BTreeSet<VmId>) -> Option<Held<'_>> {
+    fn hold_free(&self, taken: &BTreeSet<VmId>) -> Option<Held<'_>> {
         let mut held = self.held();
         let free = (100..=999_999_999)
             .filter_map(|number| VmId::new(number).ok())
@@ -55,7 +82,7 @@ impl Creations {
 
 /// An ID that is held; dropping it frees it, unless a machine has it now.
 #[derive(Debug)]
-pub(super) struct Held<'a> {
+pub(crate) struct Held<'a> {
     creations: &'a Creations,
     id: VmId,
     kept: bool,
@@ -63,12 +90,12 @@ pub(super) struct Held<'a> {
 
 impl Held<'_> {
     /// The ID.
-    pub(super) fn id(&self) -> VmId {
+    pub(in crate::resources::pve) fn id(&self) -> VmId {
         self.id
     }
 
     /// Holds it for as long as the provider runs: it is that of a machine.
-    pub(super) fn keep(mut self) {
+    pub(in crate::resources::pve) fn keep(mut self) {
         self.kept = true;
     }
 }

@@ -19,11 +19,17 @@ pub(super) async fn delete(cx: &Cx, id: &VmReference, prior: &Vm) -> Result<()> 
     };
     let machine = Machine { cx, pve, at, want: None };
     ownership::demand(&machine, &config)?;
-    if config.value("protection") == Some("1") {
+    let data_disks = machine.all_data_disks(prior, &config).await?;
+    // A machine that owns a data disk for a while is protected for that, which ends when the disk is detached.
+    if config.value("protection") == Some("1") && (prior.protection == Some(true) || data_disks.is_empty()) {
         return Err(protected(&machine));
     }
     if !prior.is_template() && machine.runs().await? {
         machine.stop(prior.shutdown_seconds()).await?;
+    }
+    machine.detach_all(data_disks).await?;
+    if machine.config().await?.value("protection") == Some("1") {
+        return Err(protected(&machine));
     }
     destroy(&machine, &config).await
 }

@@ -50,6 +50,9 @@ impl Machine<'_> {
         if cloud_init.is_some_and(|cloud_init| cloud_init.slot.known().is_some_and(|slot| slot == wire)) {
             return Some("cloud_init.slot".into());
         }
+        if vm.and_then(|vm| vm.data_disks.as_ref()).is_some_and(|disks| disks.contains_key(wire)) {
+            return entry("data_disks");
+        }
         if slot::is_disk(wire) {
             return entry("disks");
         }

@@ -78,6 +78,16 @@ pub(super) fn nonce() -> Result<String, getrandom::Error> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// The same, or a message for the user.
+pub(in crate::resources::pve) fn new_nonce() -> tf_framework::Result<String> {
+    nonce().map_err(|error| {
+        tf_framework::Error::new(
+            "No random numbers",
+            format!("The operating system gives no random numbers: {error}."),
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ mod config;
 mod cpu;
 mod create;
 mod creations;
+mod data_disks;
 mod delete;
 mod disk;
 mod fingerprint;
@@ -40,8 +41,10 @@ use pve_client::VmId;
 use tf_framework::prelude::*;
 
 pub(crate) use address::VmReference;
-pub(crate) use creations::Creations;
+pub(crate) use creations::{Creations, Held};
+pub(in crate::resources::pve) use marker::new_nonce as nonce;
 pub(crate) use model::Vm;
+pub(in crate::resources::pve) use slot::is_disk as is_disk_slot;
 
 use crate::cx::Cx;
 

@@ -13,6 +13,7 @@ use super::firmware::{EfiDisk, TpmState};
 use super::memory::Memory;
 use super::network::Network;
 use super::{marker, slot};
+use crate::resources::pve::data_disk::DataDiskId;
 
 /// How long a guest may take to shut down when the user says nothing.
 pub(super) const SHUTDOWN_SECONDS: i64 = 60;
@@ -107,6 +108,16 @@ pub struct Vm {
     #[schema(validate = slot::DISK_SLOTS)]
     pub disks: Option<BTreeMap<String, Disk>>,
 
+    /// Data disks by slot: the `id` of a `homelab_pve_data_disk` for each. They are detached before the machine is
+    /// destroyed or replaced, and stay. Slots: `scsi0` to `scsi30` and `virtio0` to `virtio15`, where a running machine
+    /// takes and gives disks at once.
+    ///
+    /// Unless `pool_name` is set, the machine goes into the pool of the strictest tier among them, whose job then backs
+    /// up these disks; the machine's other disks are left out of its backups unless their `backup` says otherwise. With
+    /// `pool_name`, a backup job has to name the machine or that pool.
+    #[schema(parse, validate = slot::DATA_DISK_SLOTS)]
+    pub data_disks: Option<BTreeMap<String, DataDiskId>>,
+
     /// CD drives by slot, for example `ide2`. With the machine type `q35`, `ide` has the slots 0 and 2 only.
     #[schema(validate = slot::CDROM_SLOTS)]
     pub cdroms: Option<BTreeMap<String, Cdrom>>,
@@ -167,6 +178,7 @@ impl Vm {
             memory: None,
             agent: None,
             disks: None,
+            data_disks: None,
             cdroms: None,
             networks: None,
             efi_disk: None,

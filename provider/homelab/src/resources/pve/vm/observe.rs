@@ -5,7 +5,7 @@ use tf_framework::prelude::*;
 
 use super::model::{SHUTDOWN_SECONDS, Vm};
 use super::named::Named;
-use super::{VmReference, completion, config, ownership};
+use super::{VmReference, completion, config, data_disks, ownership};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -88,7 +88,8 @@ pub(super) async fn read(cx: &Cx, id: &VmReference, prior: Option<&Vm>) -> Resul
     }
     ownership::note(operation, &found.config, vm_id);
     let pool_name = pool(&pve, cx, vm_id, prior).await?;
-    let vm = state(found.at.id, prior, &found, pool_name);
+    let mut vm = state(found.at.id, prior, &found, pool_name);
+    data_disks::read(cx, &pve, &found.at, &found.config, prior, &mut vm).await?;
     if operation.created_id().is_some() {
         completion::later(cx, &pve, found.at, found.config);
     } else {

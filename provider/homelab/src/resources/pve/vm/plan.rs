@@ -32,6 +32,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
             plan.mark_unknown("pending_changes");
         }
     }
+    super::data_disks::plan(cx, before.as_ref(), plan).await?;
     lookups::check(cx, before.as_ref(), plan).await
 }
 

@@ -5,6 +5,9 @@ use tf_framework::{Validator, Value};
 /// Buses that take disks, and how many slots each has (qemu-server 9.2.6, `Drive.pm`).
 const DISKS: [(&str, u32); 4] = [("ide", 4), ("sata", 6), ("scsi", 31), ("virtio", 16)];
 
+/// Buses whose disks can be plugged in and out while the machine runs.
+const DATA_DISKS: [(&str, u32); 2] = [("scsi", 31), ("virtio", 16)];
+
 /// Buses that take CD drives: virtio has none.
 const CDROMS: [(&str, u32); 3] = [("ide", 4), ("sata", 6), ("scsi", 31)];
 
@@ -23,7 +26,7 @@ fn is_one_of(kinds: &[(&str, u32)], text: &str) -> bool {
 }
 
 /// Whether a wire key is a slot that takes a disk.
-pub(super) fn is_disk(key: &str) -> bool {
+pub(in crate::resources::pve) fn is_disk(key: &str) -> bool {
     is_one_of(&DISKS, key)
 }
 
@@ -53,6 +56,8 @@ pub(super) struct Slots(&'static [(&'static str, u32)]);
 
 /// Keys are slots for disks.
 pub(super) const DISK_SLOTS: Slots = Slots(&DISKS);
+/// Keys are slots for disks that can be plugged in and out while the machine runs.
+pub(super) const DATA_DISK_SLOTS: Slots = Slots(&DATA_DISKS);
 /// Keys are slots for CD drives.
 pub(super) const CDROM_SLOTS: Slots = Slots(&CDROMS);
 /// Keys are network devices.

@@ -20,6 +20,9 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
     let status = machine.explain(machine.pve.vm_status(&machine.at).await, "read")?;
     let vm = Pair { prior: Some(prior), want: Some(want) };
 
+    if machine.detach_unwanted(prior, want).await? {
+        current = machine.config().await?;
+    }
     let removed = removed_disks(vm, &current);
     if current.value("protection") == Some("1")
         && want.protection != Some(true)
@@ -59,6 +62,7 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
         machine.settle_volumes(want, &machine.config().await?).await?;
     }
     change_pool(&machine, prior, want).await?;
+    machine.attach_data_disks(Some(prior), want).await?;
     machine.settle_power(prior, want, running, written.cloud_init).await
 }
 
@@ -89,9 +93,7 @@ fn mark(cx: &Cx, machine: &Machine<'_>, current: &VmConfig) -> Result<Marker> {
     ownership::note(cx.operation(), current, machine.at.id);
     let nonce = match ownership::nonce(cx.operation()) {
         Some(nonce) => nonce,
-        None => marker::nonce().map_err(|error| {
-            Error::new("No random numbers", format!("The operating system gives no random numbers: {error}."))
-        })?,
+        None => marker::new_nonce()?,
     };
     let marker = Marker::complete(&nonce);
     ownership::mark(cx.operation(), &marker);

@@ -12,6 +12,7 @@ pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
     memory(config, out);
     cloud_init(config, out);
     disks(config, out);
+    data_disks(config, out);
     if config.attribute("bios").as_str() == Some("seabios") && config.attribute("efi_disk").is_set() {
         out.error(
             "efi_disk",
@@ -35,7 +36,7 @@ fn template(config: &Value, out: &mut Diagnostics) {
 /// A slot takes one device.
 fn slots(config: &Value, out: &mut Diagnostics) {
     let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
-    for (map, what) in [("disks", "a disk"), ("cdroms", "a CD drive")] {
+    for (map, what) in [("disks", "a disk"), ("data_disks", "a data disk"), ("cdroms", "a CD drive")] {
         for slot in config.attribute(map).as_entries().into_iter().flatten().map(|(slot, _)| slot) {
             if let Some(other) = taken.insert(slot, what) {
                 out.error(Path::from(map).key(slot), "Slot is used twice", used_twice(slot, other, what));
@@ -159,6 +160,23 @@ fn limits(at: &Path, limits: &Value, out: &mut Diagnostics) {
                     name("write")
                 ),
             );
+        }
+    }
+}
+
+/// A data disk is in one slot, and a template, which others are cloned from, cannot have one.
+fn data_disks(config: &Value, out: &mut Diagnostics) {
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    for (slot, id) in config.attribute("data_disks").as_entries().into_iter().flatten() {
+        let path = Path::from("data_disks").key(slot);
+        if let Some(other) = id.as_str().and_then(|id| seen.insert(id, slot)) {
+            let detail =
+                format!("The data disk in the slot {slot:?} is in {other:?} too. Remove one of them.");
+            out.error(path.clone(), "Data disk is used twice", detail);
+        }
+        if config.attribute("template").as_bool() == Some(true) {
+            let detail = "A template has no data disks: its clones would copy or share them. Attach them to the clones.";
+            out.error(path, "Template with data disk", detail);
         }
     }
 }

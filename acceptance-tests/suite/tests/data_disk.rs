@@ -1,0 +1,35 @@
+//! The life of a data disk: made, attached, moved between machines, changed where it is, parked, destroyed.
+
+use serde_json::json;
+use suite::data_disks::{World, machine};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_outlives_the_machines_that_use_it() {
+    for ownership in ["holder", "transfer"] {
+        let mut world = World::new(ownership, "1");
+        world.converge(None, "parked").await;
+        let holder = world.holder();
+        let serial = world.value()["serial"].clone();
+        let first = machine(500, Some("scsi1"));
+        world.converge(Some(&first), "attached to a new machine").await;
+        let boot = world.guest(500)["scsi0"].clone();
+        assert!(
+            boot.as_str().unwrap_or_default().contains("backup=0"),
+            "the machine's own disk is left out: {boot}"
+        );
+        world.converge(Some(&machine(500, None)), "detached").await;
+        let boot = world.guest(500)["scsi0"].clone();
+        assert!(!boot.as_str().unwrap_or_default().contains("backup=0"), "it is included again: {boot}");
+        world.converge(Some(&machine(500, Some("virtio3"))), "in another slot").await;
+        world.converge(Some(&machine(501, Some("scsi2"))), "with a machine that replaces the first").await;
+        assert!(world.guest(500).is_null(), "the first machine is gone");
+        world.disk_config["size_gib"] = json!(3);
+        world.disk_config["backup_tier"] = json!("3");
+        world.converge(Some(&machine(501, Some("scsi2"))), "grown, and in another tier").await;
+        world.converge(None, "parked again").await;
+        assert_eq!((world.holder(), &world.value()["serial"]), (holder, &serial), "it is the same disk");
+        let gone = world.destroy_disk().await;
+        assert!(gone.worked, "{}", gone.said);
+        assert!(world.guest(holder).is_null(), "the holder is gone");
+    }
+}

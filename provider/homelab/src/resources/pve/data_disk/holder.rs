@@ -1,0 +1,198 @@
+//! The machine that owns a data disk: finding it, and knowing that it is the one.
+
+use pve_client::{GuestKind, NodeName, Params, Pve, VmAddress, VmConfig, VmId};
+use tf_framework::prelude::*;
+
+use super::id::DataDiskId;
+use super::model::{DataDisk, Ownership};
+use super::record::{Attachment, Record};
+use super::sight::{self, HolderSight};
+use super::tier::BackupTier;
+use crate::cx::Cx;
+use crate::errors::Explain as _;
+
+/// The tag of every holder, by which lists tell it from other machines.
+pub(in crate::resources::pve) const TAG: &str = "data-disk";
+
+/// What the names of holders begin with.
+const PREFIX: &str = "disk-";
+
+/// The name of a disk's holder.
+pub(super) fn machine_name(disk: &str) -> String {
+    format!("{PREFIX}{disk}")
+}
+
+/// A holder as it is now.
+#[derive(Clone, Debug)]
+pub(in crate::resources::pve) struct Holder {
+    /// Where it is.
+    pub at: VmAddress,
+    /// Its configuration.
+    pub config: VmConfig,
+    /// Its record. That of a machine which is no holder of ours yet is what it would be.
+    pub record: Record,
+    /// Whether it is no holder of ours yet.
+    pub foreign: bool,
+}
+
+impl Holder {
+    /// The disk's ID.
+    pub(super) fn id(&self) -> DataDiskId {
+        self.record.id(self.at.id)
+    }
+
+    /// What its configuration says of the disk.
+    pub(super) fn sight(&self) -> HolderSight {
+        HolderSight::of(self.at.id, &self.config, self.record.clone())
+    }
+
+    /// How messages call the disk.
+    pub(super) fn called(&self) -> String {
+        format!(
+            "data disk {:?} (holder VM {} on node {:?})",
+            self.record.name,
+            self.at.id,
+            self.at.node.as_str()
+        )
+    }
+
+    /// The tags that are the user's.
+    pub(super) fn tags(&self) -> BTreeSet<String> {
+        self.config.tags().into_iter().filter(|tag| tag != TAG).collect()
+    }
+
+    /// Reads its configuration again.
+    pub(super) async fn refresh(&mut self, pve: &Pve) -> pve_client::Result<()> {
+        self.config = pve.vm_config(&self.at).await?;
+        if let Some(record) = record(&self.config) {
+            self.record = record;
+            self.foreign = false;
+        }
+        Ok(())
+    }
+
+    /// Writes options and the record, guarded by the digest.
+    pub(super) async fn write(
+        &self,
+        pve: &Pve,
+        record: &Record,
+        set: Params,
+        delete: &[String],
+    ) -> pve_client::Result<()> {
+        let set = set.set("description", record.description());
+        let digest = self.config.digest.as_deref();
+        pve.patiently(|| pve.set_vm_config(&self.at, set.clone(), delete, digest)).await
+    }
+}
+
+/// The record that a configuration carries.
+pub(super) fn record(config: &VmConfig) -> Option<Record> {
+    Record::find(config.value("description")?)
+}
+
+/// The holder of a disk; nothing when it is gone, or when another machine has its number.
+pub(in crate::resources::pve) async fn find(
+    cx: &Cx,
+    pve: &Pve,
+    id: &DataDiskId,
+    hint: Option<&NodeName>,
+) -> Result<Option<Holder>> {
+    let what = format!("read the holder of data disk {id}");
+    let Some((at, config)) = pve.find_vm(id.holder, hint).await.explain::<DataDisk>(cx, &what)? else {
+        return Ok(None);
+    };
+    if let Some(record) = record(&config) {
+        let ours = record.key == id.key;
+        return Ok(ours.then_some(Holder { at, config, record, foreign: false }));
+    }
+    let Some(found) = foreign(cx, pve, at, config).await? else { return Ok(None) };
+    Ok((found.id() == *id).then_some(found))
+}
+
+/// A machine that owns a volume as a holder would, but is none of ours.
+pub(super) async fn foreign(cx: &Cx, pve: &Pve, at: VmAddress, config: VmConfig) -> Result<Option<Holder>> {
+    let uuid =
+        config.value("smbios1").and_then(|text| text.split(',').find_map(|part| part.strip_prefix("uuid=")));
+    let Some(uuid) = uuid else { return Ok(None) };
+    let id = DataDiskId::of_foreign(at.id, uuid);
+    let serial =
+        sight::disks(&config).find_map(|(_, drive)| drive.options.value("serial").map(str::to_owned));
+    let name = config.value("name").map_or_else(|| at.id.to_string(), |name| name.to_ascii_lowercase());
+    let cluster = pve.cluster().await.explain::<DataDisk>(cx, "list the guests")?;
+    let pool = cluster.guest(at.id).and_then(|guest| guest.pool.clone());
+    let record = Record {
+        key: id.key.clone(),
+        creating: None,
+        name: name.strip_prefix(PREFIX).unwrap_or(&name).replace(['.', '_'], "-"),
+        serial: serial.unwrap_or_else(|| id.serial()),
+        tier: pool.and_then(|pool| BackupTier::of_pool(&pool)).unwrap_or(BackupTier::NONE),
+        ownership: Ownership::Holder,
+        at: None,
+    };
+    Ok(Some(Holder { at, config, record, foreign: true }))
+}
+
+/// A machine that has a volume in a slot, and the drive as it is there.
+#[derive(Clone, Debug)]
+pub(super) struct Use {
+    /// Where it is.
+    pub vm: VmId,
+    /// Its slot.
+    pub slot: String,
+    /// The serial number that its guest sees.
+    pub serial: Option<String>,
+}
+
+/// Every machine but one that has a volume on a bus. It asks each machine of the cluster, so it is for disks that
+/// somebody else has set up.
+pub(super) async fn uses(cx: &Cx, pve: &Pve, volume: &str, but: VmId) -> Result<Vec<Use>> {
+    let what = "look for machines that use the volume";
+    let guests = pve.guests().await.explain::<DataDisk>(cx, what)?;
+    let mut found = Vec::new();
+    for guest in guests.iter().filter(|guest| guest.kind == GuestKind::Vm && guest.id != but) {
+        let at = VmAddress::new(guest.node.clone(), guest.id);
+        let config = match pve.vm_config(&at).await {
+            Err(error) if error.is_not_found() => continue,
+            config => config.explain::<DataDisk>(cx, what)?,
+        };
+        let has_it = sight::disks(&config).find(|(_, drive)| drive.file == volume);
+        if let Some((slot, drive)) = has_it {
+            let serial = drive.options.value("serial").map(str::to_owned);
+            found.push(Use { vm: guest.id, slot: slot.to_owned(), serial });
+        }
+    }
+    Ok(found)
+}
+
+impl Holder {
+    /// Completes what is known of a machine that is no holder of ours yet: who uses its volume.
+    pub(super) async fn look_for_user(&mut self, cx: &Cx, pve: &Pve) -> Result<()> {
+        let sight = self.sight();
+        let Some(volume) = sight.volume().filter(|_| self.foreign) else { return Ok(()) };
+        let uses = uses(cx, pve, volume, self.at.id).await?;
+        let [only] = &uses[..] else {
+            if uses.is_empty() {
+                return Ok(());
+            }
+            return Err(used_often(&self.called(), volume, &uses));
+        };
+        self.record.at = Some(Attachment::new(only.vm, &only.slot));
+        if let Some(serial) = &only.serial {
+            self.record.serial.clone_from(serial);
+        }
+        Ok(())
+    }
+}
+
+fn used_often(called: &str, volume: &str, uses: &[Use]) -> Error {
+    let list: Vec<String> = uses.iter().map(|used| format!("VM {} ({})", used.vm, used.slot)).collect();
+    Error::new(
+        "Volume is used twice",
+        format!(
+            "The volume {volume:?} of the {called} is in use by several machines: {}. Each of them may write to it, \
+             which destroys what is on it, and nothing here can tell whose it is. Stop all but one of them and take the \
+             disk out of their hardware, then try again.",
+            list.join(", ")
+        ),
+    )
+}

@@ -1,0 +1,58 @@
+//! `homelab_pve_data_disk`: a disk with a life of its own. One file per concern.
+
+mod adopt;
+mod create;
+mod delete;
+mod foresight;
+mod holder;
+mod id;
+mod model;
+mod observe;
+mod plan;
+pub(super) mod pools;
+mod record;
+mod sight;
+mod steps;
+mod tier;
+mod update;
+pub(super) mod user;
+mod work;
+
+use tf_framework::prelude::*;
+
+pub(crate) use id::{DataDiskId, DataDiskReference};
+pub(crate) use model::DataDisk;
+
+use crate::cx::Cx;
+
+impl Resource for DataDisk {
+    type Cx = Cx;
+    type Id = DataDiskReference;
+
+    fn id(&self) -> DataDiskReference {
+        match self.id.known().and_then(|id| id.parse::<DataDiskId>().ok()) {
+            Some(id) => id.into(),
+            None => DataDiskReference::Unknown,
+        }
+    }
+
+    async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
+        plan::plan(cx, plan).await
+    }
+
+    async fn create(cx: &Cx, want: &Self) -> Result<DataDiskReference> {
+        create::create(cx, want).await
+    }
+
+    async fn read(cx: &Cx, id: &DataDiskReference, prior: Option<&Self>) -> Result<Option<Self>> {
+        observe::read(cx, id, prior).await
+    }
+
+    async fn update(cx: &Cx, id: &DataDiskReference, change: Change<'_, Self>) -> Result<()> {
+        update::update(cx, id, change).await
+    }
+
+    async fn delete(cx: &Cx, id: &DataDiskReference, prior: &Self) -> Result<()> {
+        delete::delete(cx, id, prior).await
+    }
+}

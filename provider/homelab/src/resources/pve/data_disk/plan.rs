@@ -1,0 +1,188 @@
+//! What a plan of a data disk says beyond the schema: what cannot work, what it costs, and what backs the disk up.
+
+use pve_client::VmId;
+use tf_framework::prelude::*;
+
+use super::holder::machine_name;
+use super::model::{DataDisk, Ownership};
+use super::tier::BackupTier;
+use super::{create, delete, observe};
+use crate::cx::Cx;
+use crate::errors::Explain as _;
+use crate::preflight;
+
+/// See [`super::DataDisk`].
+pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
+    if plan.is_destroy() {
+        if !create::is_unfinished(cx) {
+            destroy(plan);
+        }
+        return Ok(());
+    }
+    if let Some(tier) = plan.planned.attribute("backup_tier").as_str().and_then(|text| text.parse().ok()) {
+        plan.set("pool_name", super::update::pool_of(tier));
+    }
+    match plan.prior.clone() {
+        None => new(cx, plan).await,
+        Some(prior) => {
+            if preflight::changes(plan) {
+                change(&prior, plan);
+            }
+            repair(cx, &prior, plan);
+            Ok(())
+        }
+    }
+}
+
+fn destroy(plan: &mut Plan<'_, DataDisk>) {
+    if let Some(prior) = plan.prior.as_ref().filter(|prior| prior.is_protected()) {
+        let message = delete::protected(&prior.name);
+        plan.push(message);
+    }
+}
+
+/// Checks what a new disk needs: its pool, and a name that is not used.
+async fn new(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
+    // Without a connection there is nothing to look at, and a plan needs none.
+    let Ok(pve) = cx.pve() else { return Ok(()) };
+    let cluster = pve.cluster().await.explain::<DataDisk>(cx, "list what is in the cluster")?;
+    let planned = plan.planned.clone();
+    let text = |name: &str| planned.attribute(name).as_str().map(str::to_owned);
+    if let Some(pool) = text("pool_name")
+        && !cluster.pools.iter().any(|found| found.as_str() == pool)
+    {
+        plan.warn(
+            "backup_tier",
+            "Pool does not exist yet",
+            format!(
+                "There is no pool {pool:?}, which the job of this tier backs up. The creation fails unless the pool is \
+                 made before, for example by a `homelab_backup_tier` that this disk depends on."
+            ),
+        );
+    }
+    let Some(name) = text("name") else { return Ok(()) };
+    let machine = machine_name(&name);
+    if let Some(guest) = cluster.guests.iter().find(|guest| guest.name.as_deref() == Some(&machine)) {
+        plan.warn(
+            "name",
+            "Name is used already",
+            format!(
+                "There is already a guest named {machine:?}: {} on node {:?}. If an apply of this configuration was \
+                 interrupted while it made that disk, the next one finishes it. Otherwise there will be two of that name. \
+                 To manage the present one here instead, import it:\n\n  {}",
+                guest.id,
+                guest.node.as_str(),
+                crate::errors::import_command::<DataDisk>(format_args!("{}/{}/scsi0", guest.node, guest.id)),
+            ),
+        );
+    }
+    Ok(())
+}
+
+/// The message for a volume that cannot be moved where it is.
+pub(super) fn cannot_move(name: &str, vm: VmId) -> Diagnostic {
+    Diagnostic::error(
+        "Attached disk cannot move",
+        format!(
+            "VM {vm} uses the data disk {name:?} and only refers to its volume. If Proxmox VE moved it now, the new volume \
+             would belong to that machine and go with it. Take the disk out of `data_disks` of the machine and apply, then \
+             change the storage, then attach it again."
+        ),
+    )
+    .at("storage_name")
+}
+
+fn change(prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) {
+    let planned = plan.planned.clone();
+    let size = planned.attribute("size_gib").as_number().and_then(Number::to_i64);
+    let has = i64::try_from(prior.size_gib).unwrap_or(i64::MAX);
+    if let Some(wants) = size.filter(|wants| *wants < has) {
+        plan.error(
+            "size_gib",
+            "Disk cannot shrink",
+            format!(
+                "The data disk {:?} has {has} GiB, and this configuration asks for {wants}. Proxmox VE cannot shrink \
+                 disks. Set `size_gib` to {has} or more.",
+                prior.name
+            ),
+        );
+    }
+    let user = prior.attached_to_vm_id.known().copied();
+    let moves =
+        planned.attribute("storage_name").as_str().is_some_and(|name| name != prior.storage_name.as_str());
+    if moves || prior.owner() == Ownership::Transfer {
+        plan.mark_unknown("volume_id");
+    } else {
+        let volume = prior.volume_id.known().map_or(Value::Unknown, |volume| Value::from(volume.as_str()));
+        plan.set("volume_id", volume);
+    }
+    let Some(user) = user else { return };
+    if moves
+        && prior.owner() == Ownership::Holder
+        && let Ok(vm) = VmId::new(user)
+    {
+        plan.push(cannot_move(&prior.name, vm));
+    }
+    let ownership = planned.attribute("ownership").as_str().and_then(|text| text.parse::<Ownership>().ok());
+    if ownership.is_some_and(|wanted| wanted != prior.owner()) {
+        plan.error(
+            "ownership",
+            "Disk is attached",
+            format!(
+                "VM {user} uses the data disk {:?}, and who owns the volume can change only while the disk is parked. Take \
+                 it out of `data_disks` of that machine and apply, then change this.",
+                prior.name
+            ),
+        );
+    }
+    if planned.attribute("node_name").as_str().is_some_and(|node| node != prior.node_name.as_str()) {
+        plan.warn(
+            "node_name",
+            "Disk stays with its machine",
+            format!(
+                "VM {user} uses the data disk {:?}, so the disk is where that machine is. Once it is parked, the next apply \
+                 brings it to the new node.",
+                prior.name
+            ),
+        );
+    }
+    tier(prior, user, plan);
+}
+
+/// Says what a new tier means for the machine that uses the disk.
+fn tier(prior: &DataDisk, user: u32, plan: &mut Plan<'_, DataDisk>) {
+    let wanted =
+        plan.planned.attribute("backup_tier").as_str().and_then(|text| text.parse::<BackupTier>().ok());
+    let Some(wanted) = wanted.filter(|wanted| *wanted != prior.backup_tier) else { return };
+    let what = match wanted.pool() {
+        Some(pool) => format!(
+            "VM {user} uses it, so the backups of that machine include it, and the machine goes into the pool {:?} unless \
+             one of its other data disks is of a stricter tier or it is in a pool of your own.",
+            pool.as_str()
+        ),
+        None => format!("VM {user} uses it, and the backups of that machine will not include it any more."),
+    };
+    plan.warn(
+        "backup_tier",
+        "Backups change",
+        format!("The data disk {:?} goes to tier {wanted}. {what}", prior.name),
+    );
+}
+
+/// Plans an apply for a disk that is not as an apply would have left it.
+fn repair(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) {
+    let reason = cx.operation().private(observe::REPAIR);
+    let Some(reason) = reason.as_ref().and_then(serde_json::Value::as_str) else { return };
+    for name in ["attached_to_vm_id", "attached_slot", "effective_tier"] {
+        plan.mark_unknown(name);
+    }
+    let detail = if reason == "convert" {
+        "It was set up by somebody else: a machine owns the volume without being a holder of this provider, and maybe \
+         another one uses it at the same time. The apply makes the first one a holder that lets go of the volume while it \
+         is in use. No byte of the volume is touched."
+    } else {
+        "An apply was interrupted, or somebody has changed it by hand: it is not quite where its holder says, or not in \
+         the pool of its tier. The apply mends that; the volume stays as it is."
+    };
+    plan.warn("name", "Data disk is mended", format!("The data disk {:?} is changed. {detail}", prior.name));
+}

@@ -1,0 +1,165 @@
+//! What a holder's description says of its data disk: what the disk is, and where it is meant to be.
+//!
+//! The record is a comment in the last line that the web interface does not show, as the mark of a machine is. It is
+//! written before each step that it speaks of, so that whoever comes after a crash knows what was meant.
+
+use pve_client::VmId;
+use serde_json::{Map, Value as Json, json};
+
+use super::id::DataDiskId;
+use super::model::Ownership;
+use super::tier::BackupTier;
+
+const START: &str = "<!-- homelab-data-disk ";
+const END: &str = " -->";
+
+/// What people read who find the machine.
+const NOTE: &str = "This machine is never started. It owns the volume of a data disk, which the homelab provider \
+                    manages. Deleting the machine deletes the data.";
+
+/// Where a disk is, or is on its way to or from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::resources::pve) struct Attachment {
+    /// The machine that uses it.
+    pub vm: VmId,
+    /// Its slot.
+    pub slot: String,
+    /// The volume that is on its way back from there, because a slot that is emptied forgets it.
+    pub volume: Option<String>,
+    /// Whether the machine was protected because of this disk.
+    pub protects: bool,
+}
+
+impl Attachment {
+    /// In a slot of a machine.
+    pub(super) fn new(vm: VmId, slot: &str) -> Self {
+        Self { vm, slot: slot.to_owned(), volume: None, protects: false }
+    }
+
+    /// Whether it is the same slot of the same machine.
+    pub(super) fn is_at(&self, vm: VmId, slot: &str) -> bool {
+        self.vm == vm && self.slot == slot
+    }
+}
+
+/// The record of a holder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::resources::pve) struct Record {
+    /// The random part of the disk's ID.
+    pub key: String,
+    /// What the create was to make, while it is not done.
+    pub creating: Option<String>,
+    /// The disk's name.
+    pub name: String,
+    /// The serial number that guests see.
+    pub serial: String,
+    /// Its tier.
+    pub tier: BackupTier,
+    /// Who owns the volume while it is attached.
+    pub ownership: Ownership,
+    /// Where it is meant to be; nowhere when it is parked.
+    pub at: Option<Attachment>,
+}
+
+impl Record {
+    /// The ID of the disk, given its holder.
+    pub(super) fn id(&self, holder: VmId) -> DataDiskId {
+        DataDiskId { holder, key: self.key.clone() }
+    }
+
+    /// The record in a description.
+    pub(in crate::resources::pve) fn find(description: &str) -> Option<Self> {
+        let last = description.trim_end().lines().last()?.trim();
+        let json: Json = serde_json::from_str(last.strip_prefix(START)?.strip_suffix(END)?).ok()?;
+        let text = |key: &str| Some(json.get(key)?.as_str()?.to_owned());
+        Some(Self {
+            key: text("key")?,
+            creating: text("creating"),
+            name: text("name")?,
+            serial: text("serial")?,
+            tier: BackupTier::numbered(json.get("tier")?.as_u64()?)?,
+            ownership: text("ownership")?.parse().ok()?,
+            at: json.get("at").and_then(attachment),
+        })
+    }
+
+    /// A description that carries it.
+    pub(super) fn description(&self) -> String {
+        let mut json = Map::new();
+        let mut set = |key: &str, value: Json| drop(json.insert(key.to_owned(), value));
+        set("key", json!(self.key));
+        if let Some(creating) = &self.creating {
+            set("creating", json!(creating));
+        }
+        set("name", json!(self.name));
+        set("serial", json!(self.serial));
+        set("tier", json!(self.tier.number()));
+        set("ownership", json!(self.ownership.to_string()));
+        if let Some(at) = &self.at {
+            set(
+                "at",
+                json!({ "vm": at.vm.number(), "slot": at.slot, "volume": at.volume, "protects": at.protects }),
+            );
+        }
+        format!("{NOTE}\n\n{START}{}{END}", Json::Object(json))
+    }
+
+    /// The same disk, meant to be somewhere else.
+    pub(super) fn moved(&self, at: Option<Attachment>) -> Self {
+        Self { at, ..self.clone() }
+    }
+}
+
+fn attachment(json: &Json) -> Option<Attachment> {
+    Some(Attachment {
+        vm: VmId::try_from(json.get("vm")?.as_i64()?).ok()?,
+        slot: json.get("slot")?.as_str()?.to_owned(),
+        volume: json.get("volume").and_then(Json::as_str).map(str::to_owned),
+        protects: json.get("protects").and_then(Json::as_bool).unwrap_or(false),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        Record {
+            key: "3f9a0c1b2d4e".to_owned(),
+            creating: None,
+            name: "pg".to_owned(),
+            serial: "disk-3f9a0c1b2d4e".to_owned(),
+            tier: BackupTier::numbered(1).unwrap(),
+            ownership: Ownership::Holder,
+            at: None,
+        }
+    }
+
+    #[test]
+    fn a_record_reads_as_it_was_written() {
+        let at = Attachment {
+            volume: Some("ds:vm-102-disk-1".to_owned()),
+            ..Attachment::new(VmId::new(102).unwrap(), "scsi1")
+        };
+        for record in [
+            record(),
+            record().moved(Some(at)),
+            Record { creating: Some("f00".to_owned()), ownership: Ownership::Transfer, ..record() },
+        ] {
+            assert_eq!(Record::find(&record.description()), Some(record));
+        }
+    }
+
+    #[test]
+    fn only_a_whole_record_in_the_last_line_counts() {
+        let text = record().description();
+        for wrong in [
+            format!("{text}\nmore"),
+            text.replace("\"tier\":1", "\"tier\":9"),
+            text.replace("homelab-data-disk", "homelab-vm"),
+            String::new(),
+        ] {
+            assert_eq!(Record::find(&wrong), None, "{wrong}");
+        }
+    }
+}

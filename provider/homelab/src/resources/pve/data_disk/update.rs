@@ -1,0 +1,187 @@
+//! Changing a data disk where it is, and mending what an interrupted apply or somebody else has left.
+
+use pve_client::{Params, Pve, Size, StorageName, VmAddress};
+use tf_framework::prelude::*;
+
+use super::holder::{Holder, machine_name};
+use super::id::DataDiskReference;
+use super::model::DataDisk;
+use super::record::Record;
+use super::sight::Sight;
+use super::tier::BackupTier;
+use super::work::Work;
+use super::{create, pools};
+use crate::cx::Cx;
+use crate::errors::Explain as _;
+
+/// How often a write is tried that others get in the way of.
+const ATTEMPTS: usize = 6;
+
+/// See [`super::DataDisk`].
+pub(super) async fn update(cx: &Cx, id: &DataDiskReference, change: Change<'_, DataDisk>) -> Result<()> {
+    let pve = cx.pve()?;
+    let Change { prior, want } = change;
+    let DataDiskReference::Id(id) = id else { return Err(gone(&id.to_string())) };
+    let found = super::holder::find(cx, &pve, id, Some(&prior.node_name)).await?;
+    let mut holder = found.ok_or_else(|| gone(&id.to_string()))?;
+    holder.look_for_user(cx, &pve).await?;
+    settle(cx, &pve, holder, want).await
+}
+
+fn gone(id: &str) -> Error {
+    Error::new(
+        "Data disk is gone",
+        format!(
+            "The holder of data disk {id} was there when the plan was made, and is not there now: somebody deleted it or \
+             made another machine with its number. Plan again."
+        ),
+    )
+}
+
+/// Makes a disk what is wanted.
+pub(super) async fn settle(cx: &Cx, pve: &Pve, found: Holder, want: &DataDisk) -> Result<()> {
+    let id = found.id();
+    let Some(mut work) = Work::begin(cx, pve, &id, Some(&found.at.node)).await? else {
+        return Err(gone(&id.to_string()));
+    };
+    if work.holder.foreign {
+        work.holder.record = found.record;
+    }
+    let before = work.holder.record.tier;
+    describe(cx, pve, &mut work.holder, want).await?;
+    pools::place_holder(cx, pve, &work.holder, want.backup_tier).await?;
+    let sight = work.sight().await?;
+    let sight = work.bring(&Work::settled_goal(&sight), None).await?;
+    let used = sight.user.as_ref().is_some_and(|user| user.bus.is_some());
+    let bus = work.bus(&sight);
+    if let Some((at, ..)) = bus.as_ref().filter(|_| used) {
+        pools::replace_user(cx, pve, at, before).await?;
+    }
+    if !used && work.holder.at.node != want.node_name {
+        migrate(cx, pve, &mut work.holder, want).await?;
+    }
+    let sight = move_storage(cx, pve, &mut work, sight, &want.storage_name).await?;
+    grow(cx, pve, &work, &sight, want.size_gib).await
+}
+
+/// Brings the holder's name, tags and record up to date.
+async fn describe(cx: &Cx, pve: &Pve, holder: &mut Holder, want: &DataDisk) -> Result<()> {
+    let what = format!("change the {}", holder.called());
+    for _ in 0..ATTEMPTS {
+        let record = Record {
+            name: want.name.clone(),
+            tier: want.backup_tier,
+            ownership: want.owner(),
+            creating: None,
+            ..holder.record.clone()
+        };
+        let tags = create::tags(want);
+        let present: Vec<String> = holder.config.tags().into_iter().collect();
+        let tags_change = (want.tags.is_some() || holder.foreign) && present.join(";") != tags;
+        let renamed = record.name != holder.record.name;
+        if record == holder.record && !tags_change && !holder.foreign {
+            return Ok(());
+        }
+        let mut set = Params::new();
+        if tags_change {
+            set.push("tags", tags);
+        }
+        if renamed {
+            set.push("name", machine_name(&record.name));
+        }
+        match holder.write(pve, &record, set, &[]).await {
+            Ok(()) | Err(pve_client::Error::Conflict { .. } | pve_client::Error::MaybeApplied { .. }) => {}
+            Err(error) => return Err(error).explain::<DataDisk>(cx, &what),
+        }
+        holder.refresh(pve).await.explain::<DataDisk>(cx, &what)?;
+        if holder.record == record {
+            return Ok(());
+        }
+    }
+    Err(Error::new(
+        "Data disk keeps changing",
+        format!(
+            "Proxmox VE was asked {ATTEMPTS} times to {what}, and somebody else changed it each time. Apply again."
+        ),
+    ))
+}
+
+/// Moves the holder of a parked disk to another node.
+async fn migrate(cx: &Cx, pve: &Pve, holder: &mut Holder, want: &DataDisk) -> Result<()> {
+    let what = format!("move the {} to node {:?}", holder.called(), want.node_name.as_str());
+    let at = holder.at.clone();
+    let run = || async {
+        let upid = pve.migrate_vm(&at, &want.node_name, false, Params::new()).await?;
+        pve.wait(&upid).await
+    };
+    let moved = pve.patiently(run).await;
+    holder.at = VmAddress::new(want.node_name.clone(), at.id);
+    if matches!(moved, Err(pve_client::Error::MaybeApplied { .. })) {
+        // Only the nodes know.
+        for task in pve.running_tasks(&at.node).await.explain::<DataDisk>(cx, &what)? {
+            if task.kind() == "qmigrate" && task.object() == at.id.to_string() {
+                pve.wait(&task).await.explain::<DataDisk>(cx, &what)?;
+            }
+        }
+    } else {
+        moved.explain::<DataDisk>(cx, &what)?;
+    }
+    holder.refresh(pve).await.explain::<DataDisk>(cx, &what)
+}
+
+/// Moves the volume to another storage, through whoever owns it.
+async fn move_storage(
+    cx: &Cx,
+    pve: &Pve,
+    work: &mut Work<'_>,
+    sight: Sight,
+    storage: &StorageName,
+) -> Result<Sight> {
+    let Some((at, slot, drive)) = work.bus(&sight) else { return Ok(sight) };
+    let present = drive.volume().map(|volume| volume.storage().clone());
+    if present.as_ref() == Some(storage) {
+        return Ok(sight);
+    }
+    if drive.volume().and_then(|volume| volume.owner()) != Some(at.id) {
+        return Err(super::plan::cannot_move(&work.holder().record.name, at.id).into());
+    }
+    let what = format!("move the volume of the {} to storage {:?}", work.holder().called(), storage.as_str());
+    let params = Params::new().set("storage", storage).flag("delete", true);
+    let run = || async {
+        let upid = pve.move_disk(&at, &slot, params.clone(), None).await?;
+        pve.wait(&upid).await
+    };
+    let moved = pve.patiently(run).await;
+    work.holder.refresh(pve).await.explain::<DataDisk>(cx, &what)?;
+    let now = work.sight().await?;
+    let arrived =
+        work.bus(&now).and_then(|(_, _, drive)| drive.volume()).map(|volume| volume.storage().clone());
+    if arrived.as_ref() == Some(storage) {
+        return Ok(now);
+    }
+    moved.explain::<DataDisk>(cx, &what).map(|_| now)
+}
+
+/// Grows the volume through whoever has it on a bus, so that a guest sees it at once.
+async fn grow(cx: &Cx, pve: &Pve, work: &Work<'_>, sight: &Sight, size_gib: u64) -> Result<()> {
+    let Some((at, slot, drive)) = work.bus(sight) else { return Ok(()) };
+    if drive.size().is_none_or(|size| size >= Size::gib(size_gib)) {
+        return Ok(());
+    }
+    let size = Size::gib(size_gib).to_string();
+    let run = || async {
+        let upid = pve.resize_disk(&at, &slot, &size, None).await?;
+        pve.wait(&upid).await
+    };
+    let mut grown = pve.patiently(run).await;
+    if matches!(grown, Err(pve_client::Error::MaybeApplied { .. })) {
+        // A size that is there already is fine, so this can be sent again.
+        grown = pve.patiently(run).await;
+    }
+    grown.explain::<DataDisk>(cx, format_args!("grow the {}", work.holder().called())).map(drop)
+}
+
+/// The pool that the tier of a disk stands for.
+pub(super) fn pool_of(tier: BackupTier) -> Value {
+    tier.pool().map_or(Value::Null, |pool| Value::from(pool.as_str()))
+}

@@ -1,0 +1,247 @@
+//! Data disks in the slots of a machine: detached before anything could hurt them, attached before it starts, and
+//! backed up with it.
+
+use pve_client::{Drive, Error as PveError, Params, PoolName, Pve, VmAddress, VmConfig};
+use tf_framework::prelude::*;
+
+use super::machine::Machine;
+use super::model::Vm;
+use super::{disk, slot};
+use crate::cx::Cx;
+use crate::errors::Explain as _;
+use crate::resources::pve::data_disk::DataDiskId;
+use crate::resources::pve::data_disk::pools;
+use crate::resources::pve::data_disk::user::{self, Tier};
+
+/// How often a write is tried that others get in the way of.
+const ATTEMPTS: u32 = 6;
+
+fn entries(vm: &Vm) -> impl Iterator<Item = (&String, &DataDiskId)> {
+    vm.data_disks.iter().flatten()
+}
+
+impl Machine<'_> {
+    /// Detaches the disks that the machine is not to have any more, or not in that slot. Says whether any was.
+    pub(super) async fn detach_unwanted(&self, prior: &Vm, want: &Vm) -> Result<bool> {
+        let mut detached = false;
+        for (slot, id) in entries(prior) {
+            let stays = want.data_disks.as_ref().and_then(|disks| disks.get(slot)) == Some(id);
+            if !stays {
+                detached |= user::detach(self.cx, &self.pve, &self.at, id).await?.is_some();
+            }
+        }
+        Ok(detached)
+    }
+
+    /// Detaches every disk that the machine has, before it goes.
+    pub(super) async fn detach_all(&self, ids: impl IntoIterator<Item = DataDiskId>) -> Result<()> {
+        for id in ids {
+            user::detach(self.cx, &self.pve, &self.at, &id).await?;
+        }
+        Ok(())
+    }
+
+    /// The disks of a machine that is to go: those of the state, and whatever else its configuration has.
+    pub(super) async fn all_data_disks(&self, prior: &Vm, config: &VmConfig) -> Result<BTreeSet<DataDiskId>> {
+        let present = user::present(self.cx, &self.pve, &self.at, config).await?;
+        Ok(entries(prior).map(|(_, id)| id.clone()).chain(present.into_values()).collect())
+    }
+
+    /// Attaches the disks that the machine is to have, and sees to it that backups include them. `prior` is missing
+    /// when the machine is new.
+    pub(super) async fn attach_data_disks(&self, prior: Option<&Vm>, want: &Vm) -> Result<()> {
+        let had_any = prior.is_some_and(|prior| entries(prior).next().is_some());
+        let mut tiers = BTreeSet::new();
+        for (slot, id) in entries(want) {
+            tiers.insert(
+                user::attach(self.cx, &self.pve, &self.at, slot, id)
+                    .await
+                    .map_err(|error| error.at(Path::from("data_disks").key(slot)))?,
+            );
+        }
+        if tiers.is_empty() && !had_any {
+            return Ok(());
+        }
+        let strictest = Tier::strictest(tiers);
+        if want.pool_name.is_none() {
+            self.place(strictest, prior.is_none()).await?;
+            self.leave_others_out(want, strictest.is_backed_up()).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts the machine into the pool of a tier, unless somebody has put it into a pool of their own.
+    async fn place(&self, tier: Tier, is_new: bool) -> Result<()> {
+        let present = if is_new { None } else { self.pool().await? };
+        let is_foreign = present.as_ref().is_some_and(|pool| Tier::of_pool(pool).is_none());
+        match (tier.pool(), present) {
+            _ if is_foreign => Ok(()),
+            (Some(wanted), present) if present.as_ref() != Some(&wanted) => {
+                pools::join(self.cx, &self.pve, self.at.id, &wanted).await
+            }
+            (None, Some(present)) => pools::leave(self.cx, &self.pve, self.at.id, &present).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn pool(&self) -> Result<Option<PoolName>> {
+        let cluster = self.explain(self.pve.cluster_now().await, "read the pool of")?;
+        Ok(cluster.guest(self.at.id).and_then(|guest| guest.pool.clone()))
+    }
+
+    /// Takes the machine's own disks out of its backups while a tier's job takes them, and puts them back afterwards.
+    /// Disks for which the configuration says itself whether backups include them stay as they are.
+    async fn leave_others_out(&self, want: &Vm, out: bool) -> Result<()> {
+        let mut failed = None;
+        for _ in 0..ATTEMPTS {
+            let current = self.config().await?;
+            let set = others(&current, want, out);
+            if set.is_empty() {
+                return Ok(());
+            }
+            let digest = current.digest.as_deref();
+            match self.pve.patiently(|| self.pve.set_vm_config(&self.at, set.clone(), &[], digest)).await {
+                Ok(()) => return Ok(()),
+                Err(error @ (PveError::Conflict { .. } | PveError::MaybeApplied { .. })) => {
+                    failed = Some(error)
+                }
+                Err(error) => return self.explain(Err(error), "configure"),
+            }
+        }
+        self.explain(failed.map_or(Ok(()), Err), "configure")
+    }
+}
+
+/// The changes of the machine's own disks.
+fn others(current: &VmConfig, want: &Vm, out: bool) -> Params {
+    let mut set = Params::new();
+    for key in current.values.keys().filter(|key| slot::is_disk(key)) {
+        let is_data = want.data_disks.as_ref().is_some_and(|disks| disks.contains_key(key));
+        let named =
+            want.disks.as_ref().and_then(|disks| disks.get(key)).is_some_and(|disk| disk.backup.is_some());
+        let Some(drive) = disk::in_slot(current, key).filter(|_| !is_data && !named) else { continue };
+        if let Some(changed) = included(drive, !out) {
+            set.push(key, changed);
+        }
+    }
+    set
+}
+
+/// The drive as one that backups include or leave out; nothing when it is one already.
+fn included(mut drive: Drive, included: bool) -> Option<Drive> {
+    if drive.options.truth("backup").unwrap_or(true) == included {
+        return None;
+    }
+    drive.options.set("backup", (!included).then_some(0));
+    Some(drive)
+}
+
+/// Adds the data disks to what was read of a machine, and takes out what is so only because of them.
+pub(super) async fn read(
+    cx: &Cx,
+    pve: &Pve,
+    at: &VmAddress,
+    config: &VmConfig,
+    prior: Option<&Vm>,
+    vm: &mut Vm,
+) -> Result<()> {
+    vm.data_disks = user::read(cx, pve, at, config, prior.map(|prior| prior.data_disks.as_ref())).await?;
+    let Some(slots) = vm.data_disks.as_ref().filter(|slots| !slots.is_empty()) else { return Ok(()) };
+    let owns = |slot: &String| {
+        let volume = disk::in_slot(config, slot).and_then(|drive| drive.volume());
+        volume.and_then(|volume| volume.owner()) == Some(at.id)
+    };
+    if slots.keys().any(owns) && vm.protection == Some(true) {
+        vm.protection = prior.and_then(|prior| prior.protection);
+    }
+    if prior.is_some() {
+        return Ok(());
+    }
+    if let Some(disks) = &mut vm.disks {
+        disks.retain(|slot, _| !slots.contains_key(slot));
+    }
+    if vm.pool_name.as_ref().and_then(Tier::of_pool).is_some() {
+        vm.pool_name = None;
+        for disk in vm.disks.iter_mut().flat_map(BTreeMap::values_mut) {
+            disk.backup = disk.backup.filter(|included| *included);
+        }
+    }
+    Ok(())
+}
+
+/// What a plan says of data disks that come or go: what backs them up, and what will not work with them.
+pub(super) async fn plan(cx: &Cx, before: Option<&Value>, plan: &mut Plan<'_, Vm>) -> Result<()> {
+    let after = plan.planned.attribute("data_disks").clone();
+    let unchanged = before.map_or(after.is_null(), |before| *before.attribute("data_disks") == after);
+    let moves =
+        before.is_some_and(|before| before.attribute("node_name") != plan.planned.attribute("node_name"));
+    if !after.is_set() || unchanged && !moves {
+        claim(cx, plan, &after);
+        return Ok(());
+    }
+    claim(cx, plan, &after);
+    let Ok(pve) = cx.pve() else { return Ok(()) };
+    let mut found = Vec::new();
+    for (slot, value) in after.as_entries().into_iter().flatten() {
+        let Some(id) = value.as_str().and_then(|text| text.parse::<DataDiskId>().ok()) else { continue };
+        match user::find(cx, &pve, &id).await? {
+            Some(disk) => found.push((slot.clone(), disk)),
+            None => {
+                let Error(messages) = user::unknown(&id).at(Path::from("data_disks").key(slot));
+                messages.into_iter().for_each(|message| plan.push(message));
+            }
+        }
+    }
+    let cluster = pve.cluster().await.explain::<Vm>(cx, "list what is in the cluster")?;
+    let foresight = user::Foresight { pve: &pve, cluster: &cluster };
+    foresight.tell(&found, plan.planned.clone(), before, plan).await
+}
+
+/// A disk goes to one machine: two that plan to have it are told now.
+fn claim(cx: &Cx, plan: &mut Plan<'_, Vm>, after: &Value) {
+    let Some(creations) = cx.creations() else { return };
+    let text = |name: &str| plan.planned.attribute(name).as_str().unwrap_or_default().to_owned();
+    let who = match super::ownership::vm_id(cx.operation()) {
+        Some(id) => format!("VM {id}"),
+        None => format!("the new machine {:?} on node {:?}", text("name"), text("node_name")),
+    };
+    for (slot, value) in after.as_entries().into_iter().flatten() {
+        let Some(id) = value.as_str() else { continue };
+        let Some(other) = creations.claim(id, &who) else { continue };
+        plan.error(
+            Path::from("data_disks").key(slot),
+            "Data disk is used twice",
+            format!(
+                "The data disk {id} is to be attached to {other} too. Two machines that write to one volume destroy what \
+                 is on it, and Proxmox VE does not stop them. Attach it to one of them only."
+            ),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(values: &[(&str, &str)]) -> VmConfig {
+        let values = values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        VmConfig { values, digest: None }
+    }
+
+    #[test]
+    fn own_disks_leave_the_backups_of_a_tier_unless_the_configuration_asks_for_them() {
+        let current = config(&[
+            ("scsi0", "a:vm-102-disk-0,size=1G"),
+            ("scsi1", "a:vm-901-disk-0,backup=1,size=1G"),
+            ("ide2", "none,media=cdrom"),
+        ]);
+        let mut want = Vm::nothing("pve1".parse().unwrap());
+        want.data_disks = Some([("scsi1".to_owned(), "901-3f9a0c1b2d4e".parse().unwrap())].into());
+        let set = others(&current, &want, true);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [("scsi0", "a:vm-102-disk-0,backup=0,size=1G")]);
+        assert!(others(&current, &want, false).is_empty());
+        let left_out = config(&[("scsi0", "a:vm-102-disk-0,backup=0,size=1G")]);
+        let back = others(&left_out, &want, false);
+        assert_eq!(back.value("scsi0"), Some("a:vm-102-disk-0,size=1G"));
+    }
+}
