@@ -69,6 +69,7 @@ impl Server {
             let answer = {
                 let mut lab = self.lab();
                 let answer = handler(&mut lab, request);
+                lab.note_double_use();
                 self.take_over(&mut lab, faults);
                 answer
             };
@@ -128,6 +129,7 @@ impl Server {
             let progress = {
                 let mut lab = self.lab();
                 let progress = step(&mut lab, &upid);
+                lab.note_double_use();
                 self.take_over(&mut lab, &[]);
                 progress
             };

@@ -57,6 +57,8 @@ pub struct Lab {
     pub storage_servers: BTreeSet<String>,
     /// Tasks and their logs.
     pub tasks: Tasks,
+    /// Volumes that were ever on the buses of two VMs at once, however short, with the VMs.
+    pub torn: BTreeSet<String>,
     /// Planted faults.
     pub faults: super::faults::Faults,
     /// Lock files that are held, with what holds them.

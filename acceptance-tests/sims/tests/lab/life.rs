@@ -59,6 +59,10 @@ fn a_volume_in_two_configurations_is_told() {
             if vmid == 100 { json!({}) } else { json!({"pve1/local:900/vm-900-disk-0.raw": [100, 101]}) };
         assert_eq!(told(), users);
     }
+    bench.must("PUT", "/nodes/pve1/qemu/101/config", Some("delete=scsi0"));
+    assert_eq!(told(), json!({}));
+    let state = bench.wire.must("GET", "/lab/state", &[], None).body;
+    assert_eq!(state["torn"], json!(["pve1/local:900/vm-900-disk-0.raw: 100, 101"]), "it is not forgotten");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::naming::{self, Parsed, VolumeId};
+use crate::pve::qemu::vm::drives_of;
 use crate::pve::state::{Lab, Storage};
 
 /// A disk image or a file on a storage.
@@ -134,17 +135,29 @@ impl Lab {
     pub fn volumes_on_two_buses(&self) -> BTreeMap<String, Vec<u32>> {
         let mut users: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for (vmid, vm) in &self.vms {
-            for (_, drive) in vm.drives().filter(|(_, drive)| drive.is_disk()) {
+            let waiting = drives_of(&vm.pending);
+            for (_, drive) in vm.drives().chain(waiting).filter(|(_, drive)| drive.is_disk()) {
                 let shared = self
                     .storages
                     .get(drive.file.split(':').next().unwrap_or_default())
                     .is_some_and(Storage::is_shared);
                 let key = if shared { drive.file.clone() } else { format!("{}/{}", vm.node, drive.file) };
-                users.entry(key).or_default().push(*vmid);
+                let vmids = users.entry(key).or_default();
+                if vmids.last() != Some(vmid) {
+                    vmids.push(*vmid);
+                }
             }
         }
         users.retain(|_, vmids| vmids.len() > 1);
         users
+    }
+
+    /// Writes down which volumes are on two buses now.
+    pub fn note_double_use(&mut self) {
+        for (volume, vmids) in self.volumes_on_two_buses() {
+            let vmids: Vec<String> = vmids.iter().map(ToString::to_string).collect();
+            self.torn.insert(format!("{volume}: {}", vmids.join(", ")));
+        }
     }
 
     /// Puts a file on a storage of every node, as a fresh lab has it.
