@@ -36,4 +36,12 @@ pub enum Error {
         /// The distance asked for.
         minutes: u64,
     },
+    /// That would be on the next day, or it has no single time of day.
+    #[error("`{event}` cannot be moved within its day to start {minutes} minutes later")]
+    CannotDelay {
+        /// The schedule.
+        event: String,
+        /// The delay asked for.
+        minutes: u64,
+    },
 }

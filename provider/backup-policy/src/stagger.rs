@@ -31,6 +31,22 @@ pub fn stagger(events: &[CalendarEvent], apart: Duration) -> Result<Vec<Calendar
     Ok(moved)
 }
 
+impl CalendarEvent {
+    /// The same schedule, later on the same days.
+    ///
+    /// # Errors
+    /// [`Error::CannotDelay`] when that would be on the next day, or when it has no single time of day.
+    pub fn delayed(&self, delay: Duration) -> Result<Self> {
+        if delay.is_zero() {
+            return Ok(self.clone());
+        }
+        let refuse = || Error::CannotDelay { event: self.to_string(), minutes: delay.as_secs().div_ceil(60) };
+        let (hour, minute, second) = self.time_of_day().ok_or_else(refuse)?;
+        let start = u64::from(hour * 3600 + minute * 60 + second).saturating_add(delay.as_secs());
+        if start < DAY { at(self, start) } else { Err(refuse()) }
+    }
+}
+
 fn at(event: &CalendarEvent, start: u64) -> Result<CalendarEvent> {
     let [hour, minute, second] =
         [start / 3600, start / 60 % 60, start % 60].map(|part| u32::try_from(part).unwrap_or_default());
@@ -73,6 +89,20 @@ mod tests {
     fn a_full_evening_moves_the_last_one_before_the_first() {
         assert_eq!(staggered(&["23:00", "23:30"], 90).unwrap(), ["23:00", "*-*-* 21:30"]);
         assert_eq!(staggered(&["00:10", "weekly"], 30).unwrap(), ["00:10", "mon *-*-* 00:40"]);
+    }
+
+    #[test]
+    fn a_delay_stays_within_the_day() {
+        let delayed = |text: &str, minutes| {
+            let event: CalendarEvent = text.parse().unwrap();
+            event.delayed(Duration::from_secs(minutes * 60)).map(|event| event.to_string())
+        };
+        assert_eq!(delayed("21:00 UTC", 0).unwrap(), "21:00 UTC");
+        assert_eq!(delayed("sun 21:00 UTC", 30).unwrap(), "sun 21:30 UTC");
+        assert_eq!(delayed("*/15", 0).unwrap(), "*/15");
+        for (text, minutes) in [("21:00", 180), ("*/15", 1)] {
+            assert!(matches!(delayed(text, minutes), Err(Error::CannotDelay { .. })), "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! Scheduled backup jobs of the cluster.
 
-use crate::{Call, Changes, Error, JobId, Params, Pve, Result, Settings};
+use serde_json::{Map, Value};
+
+use crate::{
+    Call, Changes, Error, JobId, Params, Pve, Result, Settings, VmId,
+    decode::{Fields as _, objects},
+};
 
 /// A backup job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +14,46 @@ pub struct BackupJob {
     pub id: JobId,
     /// Everything else, by wire name.
     pub settings: Settings,
+}
+
+/// A guest that a job backs up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoveredGuest {
+    /// Its number.
+    pub id: VmId,
+    /// Its disks.
+    pub disks: Vec<CoveredDisk>,
+}
+
+/// A disk of a guest that a job backs up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoveredDisk {
+    /// Its slot, such as `scsi0`.
+    pub slot: String,
+    /// Its volume.
+    pub volume: String,
+    /// Whether it is in the backup.
+    pub included: bool,
+    /// Why, in the service's words, such as `backup=no`.
+    pub reason: String,
+}
+
+impl CoveredGuest {
+    fn decode(row: &Map<String, Value>) -> Option<Self> {
+        let disks = objects(row.get("children").cloned().unwrap_or_default());
+        Some(Self { id: row.parsed("id")?, disks: disks.iter().filter_map(CoveredDisk::decode).collect() })
+    }
+}
+
+impl CoveredDisk {
+    fn decode(row: &Map<String, Value>) -> Option<Self> {
+        Some(Self {
+            slot: row.text("id")?.split_once(':')?.1.to_owned(),
+            volume: row.text("name")?,
+            included: row.truth("included"),
+            reason: row.text("reason").unwrap_or_default(),
+        })
+    }
 }
 
 fn path(id: &JobId) -> String {
@@ -33,6 +78,15 @@ impl Pve {
     /// One backup job.
     pub async fn backup_job(&self, id: &JobId) -> Result<BackupJob> {
         Ok(BackupJob { id: id.clone(), settings: self.settings(&path(id)).await? })
+    }
+
+    /// The guests that a job backs up, by number, with their disks; those that the user may not see are left out.
+    pub async fn covered_guests(&self, id: &JobId) -> Result<Vec<CoveredGuest>> {
+        let answer = self.object(&Call::get(format!("{}/included_volumes", path(id)))).await?;
+        let rows = objects(answer.get("children").cloned().unwrap_or_default());
+        let mut guests: Vec<CoveredGuest> = rows.iter().filter_map(CoveredGuest::decode).collect();
+        guests.sort_by_key(|guest| guest.id);
+        Ok(guests)
     }
 
     /// Creates a backup job.
@@ -86,6 +140,19 @@ mod tests {
         for name in ["schedule", "prune-backups", "fleecing"] {
             assert_eq!(read.text(name), sent.text(name), "{name}");
         }
+    }
+
+    #[test]
+    fn included_volumes_are_read_as_they_were_recorded() {
+        let row = json!({"children": [
+            {"name": "local:110/base-110-disk-0.qcow2", "id": "110:scsi0", "reason": "backup=yes", "leaf": 1, "included": 1},
+            {"included": 0, "leaf": 1, "name": "local:110/base-110-disk-1.qcow2", "id": "110:scsi2", "reason": "backup=no"},
+        ], "name": "clone-full", "id": 110, "leaf": 0, "type": "qemu"});
+        let guest = CoveredGuest::decode(row.as_object().unwrap()).unwrap();
+        assert_eq!(guest.id.number(), 110);
+        let disks: Vec<(&str, bool)> = guest.disks.iter().map(|d| (d.slot.as_str(), d.included)).collect();
+        assert_eq!(disks, [("scsi0", true), ("scsi2", false)]);
+        assert_eq!(guest.disks[1].reason, "backup=no");
     }
 
     #[test]

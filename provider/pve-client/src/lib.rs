@@ -42,7 +42,7 @@ mod zfs_pools;
 pub use access::{Permissions, Ticket};
 pub use acl::{AclEntry, Grantee};
 pub use api_core::{CancellationToken, Content, Distrust, Fingerprint, ProxyLost, Scope, Secret, Trust};
-pub use backup_jobs::BackupJob;
+pub use backup_jobs::{BackupJob, CoveredDisk, CoveredGuest};
 pub use call::{Call, Params};
 pub use client::{Auth, Client, Config, Pve};
 pub use error::{Error, Result};

@@ -3,8 +3,9 @@
 mod arithmetic;
 mod keep;
 pub(crate) mod policy;
+mod schedule;
 mod tier;
-mod tier_number;
+pub(crate) mod tier_number;
 mod zones;
 
 use tf_framework::Registry;
@@ -13,5 +14,5 @@ use crate::cx::Cx;
 
 /// Registers every resource about backups.
 pub(crate) fn register(registry: &mut Registry<Cx>) {
-    registry.resource::<tier::BackupTier>();
+    registry.resource::<tier::BackupTier>().resource::<schedule::BackupSchedule>();
 }

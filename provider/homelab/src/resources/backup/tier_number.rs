@@ -18,6 +18,11 @@ impl TierNumber {
         self.0
     }
 
+    /// The tier whose pool this is.
+    pub(crate) fn of_pool(pool: &PoolName) -> Option<Self> {
+        pool.as_str().strip_prefix(POOL_PREFIX)?.parse().ok()
+    }
+
     /// Its pool.
     pub(crate) fn pool(self) -> Result<PoolName, InvalidId> {
         format!("{POOL_PREFIX}{self}").parse()
@@ -62,5 +67,10 @@ mod tests {
     fn a_tier_and_its_pool_name_each_other() {
         let tier: TierNumber = "3".parse().unwrap();
         assert_eq!(tier.pool().unwrap().as_str(), "tier-3");
+        for (pool, found) in
+            [("tier-3", Some(tier)), ("tier-03", None), ("tier-5", None), ("x/tier-3", None), ("tier3", None)]
+        {
+            assert_eq!(TierNumber::of_pool(&pool.parse().unwrap()), found, "{pool}");
+        }
     }
 }

@@ -6,7 +6,8 @@ use backup_policy::CalendarEvent;
 use pve_client::{JobId, NodeName, PoolName, Settings, StorageName};
 use tf_framework::prelude::*;
 
-use self::tuning::{Fleecing, Performance};
+pub(crate) use self::tuning::Fleecing;
+use self::tuning::Performance;
 use crate::cx::Cx;
 use crate::preflight::need;
 use crate::resources::pve::lifecycle::Object;

@@ -28,14 +28,14 @@ pub struct Performance {
 }
 
 impl Fleecing {
-    pub(super) fn wire(&self) -> PropertyString {
+    pub(crate) fn wire(&self) -> PropertyString {
         let mut text = PropertyString::default();
         text.set("enabled", Some(u8::from(self.enabled)));
         text.set("storage", self.storage_name.as_ref());
         text
     }
 
-    pub(super) fn read(settings: &Settings) -> Option<Self> {
+    pub(crate) fn read(settings: &Settings) -> Option<Self> {
         let text = settings.property("fleecing", Some("enabled"))?;
         let key_less = text.default.as_deref().map(|value| matches!(value, "1" | "on" | "yes" | "true"));
         Some(Self {

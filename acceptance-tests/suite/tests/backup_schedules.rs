@@ -1,0 +1,93 @@
+//! The jobs of backup tiers, from creation to nothing left, with every CLI.
+
+use suite::cycle::{live, names};
+use suite::workspace::with_each_cli;
+use suite::{Lab, Workspace};
+
+fn schedule(tier: &str, arguments: &str) -> String {
+    format!(
+        "resource \"homelab_backup_tier\" \"this\" {{\n  {tier}\n}}\n\
+         resource \"homelab_backup_schedule\" \"this\" {{\n  tier = homelab_backup_tier.this\n  \
+         storage_name = \"shared\"\n  {arguments}\n}}\n"
+    )
+}
+
+#[test]
+fn a_schedule_lives_and_leaves_nothing() {
+    let steps = [
+        schedule("number = 2", ""),
+        schedule("number = 2\n  schedule = \"sat 20:00 UTC\"\n  retention_days = 30", ""),
+        schedule("number = 2", "start_delay_minutes = 10\n  repeat_missed = false\n  enabled = false"),
+        schedule(
+            "number = 2",
+            "prune = false\n  mode = \"stop\"\n  compression = \"gzip\"\n  node_name = \"pve1\"",
+        ),
+        schedule(
+            "number = 2",
+            "notes_template = \"{{guestname}}\"\n  lock_wait_minutes = 300\n  fleecing = { enabled = true }",
+        ),
+        schedule("number = 2", ""),
+    ];
+    live(&steps, &[("homelab_backup_schedule.this", "tier-2-shared")], |lab| {
+        assert_eq!(names(lab, "/api2/json/cluster/backup", "id"), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn the_jobs_of_all_tiers_start_apart_and_prune_as_their_tiers_say() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let tiers: String = (1..5)
+            .map(|number| {
+                format!(
+                    "resource \"homelab_backup_tier\" \"t{number}\" {{\n  number = {number}\n}}\n\
+                     resource \"homelab_backup_schedule\" \"t{number}\" {{\n  tier = homelab_backup_tier.t{number}\n  \
+                     storage_name = \"shared\"\n}}\n"
+                )
+            })
+            .collect();
+        workspace.configure(&lab.provider_block(), &tiers);
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert_eq!(
+            names(&lab, "/api2/json/cluster/backup", "schedule"),
+            ["*-*-1 22:00 UTC", "*-1/3-1 22:30 UTC", "21:00 UTC", "sun 21:30 UTC"]
+        );
+        let job = lab.get("/api2/json/cluster/backup/tier-1-shared");
+        assert_eq!(job["data"]["pool"], "tier-1");
+        assert_eq!(job["data"]["prune-backups"]["keep-daily"], "31");
+        // Changed by hand, it is mended.
+        lab.request("PUT", "/api2/json/cluster/backup/tier-1-shared", Some("{\"schedule\":\"03:00\"}"));
+        assert_eq!(workspace.plan().code, Some(2));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        let job = lab.get("/api2/json/cluster/backup/tier-1-shared");
+        assert_eq!(job["data"]["schedule"], "21:00 UTC");
+    });
+}
+
+#[test]
+fn a_schedule_that_cannot_be_or_meets_another_is_told_at_plan() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        for (tier, arguments, words) in [
+            ("number = 0", "", "Tier is never backed up"),
+            ("number = 1", "start_delay_minutes = 180", "Job cannot start later"),
+        ] {
+            workspace.configure(&lab.provider_block(), &schedule(tier, arguments));
+            let said = workspace.plan().failed().prose();
+            assert!(said.contains(words), "{words}: {said}");
+        }
+        let other = "{\"id\":\"other\",\"schedule\":\"daily\",\"all\":1,\"storage\":\"shared\"}";
+        lab.request("POST", "/api2/json/cluster/backup", Some(other));
+        let midnight = schedule("number = 1\n  schedule = \"00:00 UTC\"", "");
+        workspace.configure(&lab.provider_block(), &midnight);
+        let said = workspace.apply().ok().prose();
+        assert!(said.contains("Jobs start together") && said.contains("\"other\""), "{said}");
+        workspace.forget("homelab_backup_schedule.this").ok();
+        let said = workspace.import("homelab_backup_schedule.this", "other").failed().prose();
+        assert!(said.contains("Job is not a tier's"), "{said}");
+    });
+}

@@ -1,0 +1,1 @@
+tofu import homelab_backup_schedule.standard tier-2-backup
