@@ -86,7 +86,7 @@ fn fleet(cli: &Path, count: usize) -> Outcome<(f64, Vec<Figure>)> {
 fn vms(count: usize) -> String {
     format!(
         "resource \"homelab_pve_vm\" \"many\" {{\n  count     = {count}\n  node_name = \"pve1\"\n  name      = \"bench-${{count.index}}\"\n  \
-         started   = false\n  memory    = {{ size_mib = 512 }}\n  disks     = {{ scsi0 = {{ storage_name = \"local\", size_gib = 1 }} }}\n  \
+         started   = false\n  memory    = {{ size_mib = 512 }}\n  disks     = {{ scsi0 = {{ storage_name = \"local-lvm\", size_gib = 1 }} }}\n  \
          networks  = {{ net0 = {{ bridge = \"vmbr0\" }} }}\n}}\n"
     )
 }
