@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod demo;
 mod docs;
+mod duplicates;
 mod layers;
 mod process;
 mod scaffold;
