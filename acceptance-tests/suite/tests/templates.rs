@@ -56,6 +56,46 @@ fn the_newest_template_that_matches_is_found() {
 }
 
 #[test]
+fn a_machine_is_cloned_by_the_name_or_the_tag_of_a_template() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        machine(&lab, "pve2", &json!({"vmid": 200, "name": "debian", "tags": "Golden", "template": 1}));
+        machine(&lab, "pve1", &json!({"vmid": 201, "name": "debian", "template": 1, "cores": 2}));
+        machine(&lab, "pve2", &json!({"vmid": 202, "name": "debian", "template": 1}));
+        let workspace = Workspace::new(cli);
+        let cloned = |node: &str, source: &str| {
+            format!(
+                "resource \"homelab_pve_vm\" \"{node}\" {{\n  node_name = \"{node}\"\n  name = \"{node}\"\n  started = false\n  clone = {{ {source} }}\n}}\n"
+            )
+        };
+        let configuration =
+            cloned("pve1", "template_name = \"debian\"") + &cloned("pve2", "template_tag = \"golden\"");
+        workspace.configure(&lab.provider_block(), &configuration);
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        // The template on the node goes before the newer one elsewhere: it is the one with two cores.
+        let id = workspace.resource("homelab_pve_vm.pve1")["vm_id"].clone();
+        assert_eq!(lab.get(&format!("/api2/json/nodes/pve1/qemu/{id}/config"))["data"]["cores"], 2);
+        let clones = lab.wire();
+        let from_tag = clones.iter().filter(|call| {
+            call["path"].as_str().is_some_and(|path| path.ends_with("/nodes/pve2/qemu/200/clone"))
+        });
+        assert_eq!(from_tag.count(), 1, "{clones:?}");
+
+        // A newer template changes nothing.
+        machine(&lab, "pve1", &json!({"vmid": 300, "name": "debian", "tags": "golden", "template": 1}));
+        workspace.plan_is_empty();
+
+        workspace.configure(&lab.provider_block(), &cloned("pve3", "template_name = \"windows\""));
+        let told = workspace.plan().prose();
+        assert!(told.contains("no template with the name \"windows\""), "{told}");
+        workspace.configure(&lab.provider_block(), &cloned("pve3", "template_name = \"a\", vm_id = 200"));
+        let told = workspace.plan().failed().prose();
+        assert!(told.contains("Only one of `clone.vm_id`"), "{told}");
+    });
+}
+
+#[test]
 fn an_object_becomes_a_cloud_config() {
     with_each_cli(|cli| {
         if !cli::at_least(cli, (1, 8), (1, 7)) {

@@ -78,20 +78,20 @@ pub(super) async fn create(cx: &Cx, want: &Vm) -> Result<VmReference> {
 /// Finds the machine to clone.
 async fn source(cx: &Cx, pve: &Pve, creations: &Creations, want: &Vm) -> Result<Option<Source>> {
     let Some(clone) = &want.clone else { return Ok(None) };
-    let what = format!("find VM {} to clone", clone.vm_id);
-    let id = VmId::new(clone.vm_id)
-        .map_err(|error| Error::new("Invalid value", format!("{error}.")).at("clone.vm_id"))?;
+    let what = "find the machine to clone";
+    let found = clone.find(pve, &want.node_name).await.explain::<Vm>(cx, what)?;
+    let id = found.ok_or_else(|| super::plan::no_such_template(clone))?;
     // A template that is older than this run is in the first list, and one that is younger in the present one.
-    let first = creations.at_first(pve).await.explain::<Vm>(cx, &what)?;
+    let first = creations.at_first(pve).await.explain::<Vm>(cx, what)?;
     let now = match first.guest(id) {
         Some(_) => first,
-        None => pve.cluster().await.explain::<Vm>(cx, &what)?,
+        None => pve.cluster().await.explain::<Vm>(cx, what)?,
     };
     if let Some(guest) = now.guest(id) {
         let at = VmAddress::new(guest.node.clone(), id);
         return Ok(Some(Source { at, running: guest.status == "running" }));
     }
-    match pve.find_vm(id, None).await.explain::<Vm>(cx, &what)? {
+    match pve.find_vm(id, None).await.explain::<Vm>(cx, what)? {
         Some((at, _)) => Ok(Some(Source { at, running: false })),
         None => Err(super::plan::no_template(id).into()),
     }

@@ -7,7 +7,7 @@ use super::model::Vm;
 /// The fingerprint of a wish: what makes it this machine and no other. Settings that are easily edited between two
 /// applies are not part of it.
 pub(super) fn fingerprint(want: &Vm) -> String {
-    let clone = want.clone.as_ref().map(|clone| clone.vm_id.to_string());
+    let clone = want.clone.as_ref().map(super::clone::Clone::wish);
     let parts = [
         want.name.clone().unwrap_or_default(),
         want.node_name.to_string(),

@@ -180,8 +180,7 @@ async fn check_source(
     node: &NodeName,
     plan: &mut Plan<'_, Vm>,
 ) -> Result<()> {
-    let id = plan.planned.at(&"clone.vm_id".into()).as_number().and_then(Number::to_i64);
-    let Some(id) = id.and_then(|id| VmId::try_from(id).ok()) else { return Ok(()) };
+    let Some(id) = wanted_source(cx, pve, node, plan).await? else { return Ok(()) };
     let at = match cluster.guest(id) {
         Some(Guest { kind: GuestKind::Container, .. }) => {
             plan.error(
@@ -214,6 +213,33 @@ async fn check_source(
         check_other_node(cx, pve, cluster, &at, plan).await?;
     }
     Ok(())
+}
+
+/// The machine to clone, if that is known. A template may be made in the same run, so one that is not there yet is only
+/// worth a warning.
+async fn wanted_source(cx: &Cx, pve: &Pve, node: &NodeName, plan: &mut Plan<'_, Vm>) -> Result<Option<VmId>> {
+    let clone = plan.planned.attribute("clone");
+    if let Some(id) = clone.attribute("vm_id").as_number().and_then(Number::to_i64) {
+        return Ok(VmId::try_from(id).ok());
+    }
+    let text = |name: &str| clone.attribute(name).as_str().map(str::to_owned);
+    let (template_name, template_tag) = (text("template_name"), text("template_tag"));
+    if template_name.is_none() && template_tag.is_none() {
+        return Ok(None);
+    }
+    let wanted = super::clone::Clone { template_name, template_tag, ..super::clone::Clone::default() };
+    let found = wanted.find(pve, node).await.explain::<Vm>(cx, "list the templates")?;
+    if found.is_none() {
+        plan.warn(
+            wanted.argument(),
+            "Template is not there yet",
+            format!(
+                "{} Unless this run makes one first, making the machine will fail.",
+                wanted.nothing_found()
+            ),
+        );
+    }
+    Ok(found)
 }
 
 /// A clone can begin its life on another node only if that node sees the disks.

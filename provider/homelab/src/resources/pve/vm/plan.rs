@@ -59,6 +59,19 @@ pub(super) fn no_template(id: VmId) -> Diagnostic {
     .at("clone.vm_id")
 }
 
+/// The error for a name or a tag that no template has.
+pub(super) fn no_such_template(clone: &super::clone::Clone) -> Error {
+    Error::new(
+        "Template does not exist",
+        format!(
+            "{} Check it, and that the login has the privilege VM.Audit for the template: Proxmox VE hides machines \
+             silently.",
+            clone.nothing_found()
+        ),
+    )
+    .at(clone.argument())
+}
+
 fn keys(map: &Value) -> Vec<&String> {
     map.as_entries().into_iter().flatten().map(|(key, _)| key).collect()
 }

@@ -7,6 +7,7 @@ use super::ip_config;
 /// See [`super::Vm`].
 pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
     template(config, out);
+    super::clone::validate(config, out);
     slots(config, out);
     chipset(config, out);
     memory(config, out);
