@@ -28,6 +28,9 @@ impl Machine<'_> {
             let stays = want.data_disks.as_ref().and_then(|disks| disks.get(slot)) == Some(id);
             if !stays {
                 detached |= user::detach(self.cx, &self.pve, &self.at, id).await?.is_some();
+                let mut left = noted(self.cx);
+                left.remove(slot);
+                note(self.cx, &left);
             }
         }
         Ok(detached)
@@ -136,6 +139,22 @@ fn included(mut drive: Drive, included: bool) -> Option<Drive> {
     Some(drive)
 }
 
+/// What the machine had when it was read last, kept beside the state.
+const NOTED: &str = "data_disks";
+
+fn noted(cx: &Cx) -> BTreeMap<String, DataDiskId> {
+    let noted = cx.operation().private(NOTED);
+    let entries = noted.as_ref().and_then(serde_json::Value::as_object).into_iter().flatten();
+    entries.filter_map(|(slot, id)| Some((slot.clone(), id.as_str()?.parse().ok()?))).collect()
+}
+
+fn note(cx: &Cx, disks: &BTreeMap<String, DataDiskId>) {
+    let entries: serde_json::Map<String, serde_json::Value> =
+        disks.iter().map(|(slot, id)| (slot.clone(), id.to_string().into())).collect();
+    let noted = if entries.is_empty() { serde_json::Value::Null } else { entries.into() };
+    cx.operation().set_private(NOTED, noted);
+}
+
 /// Adds the data disks to what was read of a machine, and takes out what is so only because of them.
 pub(super) async fn read(
     cx: &Cx,
@@ -145,7 +164,16 @@ pub(super) async fn read(
     prior: Option<&Vm>,
     vm: &mut Vm,
 ) -> Result<()> {
-    vm.data_disks = user::read(cx, pve, at, config, prior.map(|prior| prior.data_disks.as_ref())).await?;
+    // A change that failed half-way keeps what is still there, though the configuration names it no more.
+    let stated = prior.map(|prior| {
+        let mut stated = noted(cx);
+        stated.extend(prior.data_disks.clone().unwrap_or_default());
+        Some(stated).filter(|stated| prior.data_disks.is_some() || !stated.is_empty())
+    });
+    let found = user::read(cx, pve, at, config, stated.as_ref().map(Option::as_ref)).await?;
+    let is_stated = prior.is_none_or(|prior| prior.data_disks.is_some());
+    vm.data_disks = found.filter(|found| is_stated || !found.is_empty());
+    note(cx, &vm.data_disks.clone().unwrap_or_default());
     let Some(slots) = vm.data_disks.as_ref().filter(|slots| !slots.is_empty()) else { return Ok(()) };
     let owns = |slot: &String| {
         let volume = disk::in_slot(config, slot).and_then(|drive| drive.volume());
