@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_delay_stays_within_the_day() {
-        let delayed = |text: &str, minutes| {
+        let delayed = |text: &str, minutes: u64| {
             let event: CalendarEvent = text.parse().unwrap();
             event.delayed(Duration::from_secs(minutes * 60)).map(|event| event.to_string())
         };
