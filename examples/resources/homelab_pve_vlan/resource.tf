@@ -2,7 +2,7 @@ resource "homelab_pve_vlan" "storage" {
   node_name = "pve1"
   name      = "storage"
   vlan_id   = 30
-  parent    = homelab_pve_bond.uplink.name
+  parent    = "bond0"
   ipv4_cidr = "10.30.0.11/24"
 }
 
