@@ -10,13 +10,10 @@ ephemeral "homelab_pve_ticket" "root" {
   password = var.password
 }
 
-# A tool that speaks to the same API; neither plan nor state hold the ticket.
-resource "terraform_data" "inventory" {
-  provisioner "local-exec" {
-    command = "curl --fail --cookie \"PVEAuthCookie=$TICKET\" https://pve1.example:8006/api2/json/nodes"
-
-    environment = {
-      TICKET = ephemeral.homelab_pve_ticket.root.ticket
-    }
+# The headers with which another provider of the same run speaks to this API; neither plan nor state hold them.
+locals {
+  headers = {
+    Cookie              = "PVEAuthCookie=${ephemeral.homelab_pve_ticket.root.ticket}"
+    CSRFPreventionToken = ephemeral.homelab_pve_ticket.root.csrf_token
   }
 }
