@@ -10,6 +10,7 @@ mod demo;
 mod docs;
 mod duplicates;
 mod layers;
+mod modules;
 mod process;
 mod scaffold;
 mod test;
@@ -49,7 +50,7 @@ enum Command {
     },
     /// Check formatting, lints, import rules and generated files.
     Check,
-    /// Write the registry pages under `docs/` from the provider's schema.
+    /// Write the registry pages under `docs/` from the provider's schema, and the tables in the READMEs of the modules.
     Docs,
     /// Scaffold a resource, for example `new pve pool`.
     New { system: String, noun: String },

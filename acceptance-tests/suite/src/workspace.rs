@@ -5,7 +5,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::process::{binaries, children, signal};
+use crate::process::{binaries, children, root, signal};
 
 /// A temporary configuration folder in which the built plugin stands in for the published one.
 pub struct Workspace {
@@ -104,6 +104,11 @@ impl Workspace {
         std::fs::write(self.folder.path().join(name), text).expect("the folder is ours");
     }
 
+    /// Copies a folder of the repository to the same place in this one, without what a CLI left there.
+    pub fn copy(&self, folder: &str) {
+        copy(&root().join(folder), &self.folder.path().join(folder));
+    }
+
     /// The provider block and the configuration, replacing what was there.
     pub fn configure(&self, provider: &str, resources: &str) {
         self.write("main.tf", &format!("{provider}\n{resources}"));
@@ -189,6 +194,19 @@ impl Workspace {
             .find(|resource| resource["address"] == address)
             .unwrap_or_else(|| panic!("the state has no {address}"))["values"]
             .clone()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("the folder is ours");
+    let entries = std::fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+    for entry in entries.flatten().filter(|entry| !entry.file_name().to_string_lossy().starts_with('.')) {
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy(&source, &target);
+        } else {
+            std::fs::copy(&source, &target).expect("the repository is readable");
+        }
     }
 }
 
