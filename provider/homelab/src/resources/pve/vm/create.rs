@@ -1,6 +1,6 @@
 //! Making a machine: empty, from images, or as a clone. It is ours from the first moment, and never somebody else's.
 
-use pve_client::{Error as PveError, Params, Pve, Scope, Taken, Turn, VmAddress, VmConfig, VmId};
+use pve_client::{Error as PveError, NodeName, Params, Pve, Scope, Taken, Turn, VmAddress, VmConfig, VmId};
 use tf_framework::prelude::*;
 
 use super::creations::Creations;
@@ -10,7 +10,7 @@ use super::marker::{self, Marker};
 use super::model::Vm;
 use super::named::Pair;
 use super::takeover::{self, Resident};
-use super::{VmReference, completion, config, ownership};
+use super::{VmReference, completion, config, ownership, placement};
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
 
@@ -26,6 +26,8 @@ pub(super) struct Create<'a> {
     pub pve: Pve,
     pub creations: &'a Creations,
     pub want: &'a Vm,
+    /// Where it is made.
+    pub node: NodeName,
     pub fingerprint: String,
     /// The machine to clone, if it is a clone.
     pub source: Option<Source>,
@@ -57,8 +59,9 @@ impl Made {
 pub(super) async fn create(cx: &Cx, want: &Vm) -> Result<VmReference> {
     let pve = cx.pve()?;
     let creations = cx.creations().ok_or_else(errors::pve_not_configured)?;
-    let source = source(cx, &pve, creations, want).await?;
-    let create = Create { cx, pve, creations, want, fingerprint: fingerprint(want), source };
+    let node = placement::node_now(cx, &pve, want).await?;
+    let source = source(cx, &pve, creations, want, &node).await?;
+    let create = Create { cx, pve, creations, want, node, fingerprint: fingerprint(want), source };
     let made = create.make().await?;
     let id = made.at().id;
     let machine = create.machine(made.at().clone());
@@ -76,10 +79,16 @@ pub(super) async fn create(cx: &Cx, want: &Vm) -> Result<VmReference> {
 }
 
 /// Finds the machine to clone.
-async fn source(cx: &Cx, pve: &Pve, creations: &Creations, want: &Vm) -> Result<Option<Source>> {
+async fn source(
+    cx: &Cx,
+    pve: &Pve,
+    creations: &Creations,
+    want: &Vm,
+    node: &NodeName,
+) -> Result<Option<Source>> {
     let Some(clone) = &want.clone else { return Ok(None) };
     let what = "find the machine to clone";
-    let found = clone.find(pve, &want.node_name).await.explain::<Vm>(cx, what)?;
+    let found = clone.find(pve, node).await.explain::<Vm>(cx, what)?;
     let id = found.ok_or_else(|| super::plan::no_such_template(clone))?;
     // A template that is older than this run is in the first list, and one that is younger in the present one.
     let first = creations.at_first(pve).await.explain::<Vm>(cx, what)?;
@@ -162,7 +171,7 @@ impl<'a> Create<'a> {
 
     /// Makes the machine with one ID. The inner error is who has the ID.
     async fn attempt(&self, id: VmId) -> Result<Result<Made, Resident>> {
-        let at = VmAddress::new(self.want.node_name.clone(), id);
+        let at = VmAddress::new(self.node.clone(), id);
         let marker = Marker::creating(marker::new_nonce()?, self.fingerprint.clone());
         ownership::begin(self.cx.operation(), &marker.nonce, id);
         let what = self.machine(at.clone()).what("create");

@@ -6,7 +6,7 @@ use tf_framework::prelude::*;
 
 use super::machine::Machine;
 use super::model::Vm;
-use super::{disk, slot};
+use super::{disk, placement, slot};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::resources::pve::data_disk::DataDiskId;
@@ -201,8 +201,7 @@ pub(super) async fn read(
 pub(super) async fn plan(cx: &Cx, before: Option<&Value>, plan: &mut Plan<'_, Vm>) -> Result<()> {
     let after = plan.planned.attribute("data_disks").clone();
     let unchanged = before.map_or(after.is_null(), |before| *before.attribute("data_disks") == after);
-    let moves =
-        before.is_some_and(|before| before.attribute("node_name") != plan.planned.attribute("node_name"));
+    let moves = before.is_some_and(|before| placement::moves(before, plan.planned));
     if !after.is_set() || unchanged && !moves {
         claim(cx, plan, &after);
         return Ok(());
@@ -231,7 +230,7 @@ fn claim(cx: &Cx, plan: &mut Plan<'_, Vm>, after: &Value) {
     let text = |name: &str| plan.planned.attribute(name).as_str().unwrap_or_default().to_owned();
     let who = match super::ownership::vm_id(cx.operation()) {
         Some(id) => format!("VM {id}"),
-        None => format!("the new machine {:?} on node {:?}", text("name"), text("node_name")),
+        None => format!("the new machine {:?} on node {:?}", text("name"), placement::shown(plan.planned)),
     };
     for (slot, value) in after.as_entries().into_iter().flatten() {
         let Some(id) = value.as_str() else { continue };

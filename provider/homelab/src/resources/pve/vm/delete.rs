@@ -13,7 +13,7 @@ use crate::errors::Explain as _;
 pub(super) async fn delete(cx: &Cx, id: &VmReference, prior: &Vm) -> Result<()> {
     let pve = cx.pve()?;
     let Some(vm_id) = id.id.or_else(|| ownership::vm_id(cx.operation())) else { return Ok(()) };
-    let found = pve.find_vm(vm_id, Some(&prior.node_name)).await;
+    let found = pve.find_vm(vm_id, prior.last_node()).await;
     let Some((at, config)) = found.explain::<Vm>(cx, format_args!("read VM {vm_id}"))? else {
         return Ok(());
     };

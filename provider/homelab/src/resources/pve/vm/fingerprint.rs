@@ -10,7 +10,7 @@ pub(super) fn fingerprint(want: &Vm) -> String {
     let clone = want.clone.as_ref().map(super::clone::Clone::wish);
     let parts = [
         want.name.clone().unwrap_or_default(),
-        want.node_name.to_string(),
+        want.allowed_nodes().iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
         want.vm_id.known().map(ToString::to_string).unwrap_or_default(),
         clone.unwrap_or_default(),
         want.is_template().to_string(),

@@ -51,7 +51,7 @@ fn entries<'a>(vm: &'a Value, map: &str) -> impl Iterator<Item = (&'a String, &'
 /// Where a machine is, for messages.
 fn machine(vm: &Value) -> String {
     let id = vm.attribute("vm_id").as_number().map(ToString::to_string).unwrap_or_default();
-    format!("VM {id} on node {:?}", vm.attribute("node_name").as_str().unwrap_or_default())
+    format!("VM {id} on node {:?}", super::placement::shown(vm))
 }
 
 fn shrinking(before: &Value, plan: &mut Plan<'_, Vm>) {

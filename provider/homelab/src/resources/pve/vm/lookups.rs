@@ -5,53 +5,67 @@ use tf_framework::prelude::*;
 
 use super::fingerprint::fingerprint;
 use super::model::Vm;
+use super::placement::{self, Placement};
 use super::plan::no_template;
 use super::{config, disk, ownership, takeover};
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
 
 /// Checks a create, and a move to another node.
-pub(super) async fn check(cx: &Cx, before: Option<&Value>, plan: &mut Plan<'_, Vm>) -> Result<()> {
-    let moves =
-        before.is_some_and(|before| before.attribute("node_name") != plan.planned.attribute("node_name"));
-    if before.is_some() && !moves {
+pub(super) async fn check(
+    cx: &Cx,
+    before: Option<&Value>,
+    placement: &Placement,
+    plan: &mut Plan<'_, Vm>,
+) -> Result<()> {
+    let Some(node) = &placement.node else { return Ok(()) };
+    if before.is_some() && !placement.moves {
         return Ok(());
     }
     // Without a connection there is nothing to look at, and a plan needs none.
     let Ok(pve) = cx.pve() else { return Ok(()) };
     let cluster = pve.cluster().await.explain::<Vm>(cx, "list what is in the cluster")?;
-    let node: Option<NodeName> =
-        plan.planned.attribute("node_name").as_str().and_then(|name| name.parse().ok());
-    let Some(node) = node else { return Ok(()) };
-    check_node(&cluster, &node, plan);
-    check_storages(&cluster, &node, plan);
+    check_nodes(&cluster, node, plan);
+    check_storages(&cluster, node, plan);
     if before.is_none() {
         check_id(cx, &pve, &cluster, plan).await?;
         check_name(cx, &cluster, plan);
-        check_source(cx, &pve, &cluster, &node, plan).await?;
+        check_source(cx, &pve, &cluster, node, plan).await?;
     }
     Ok(())
 }
 
-fn check_node(cluster: &Cluster, node: &NodeName, plan: &mut Plan<'_, Vm>) {
-    match cluster.nodes.iter().find(|found| found.name == *node) {
-        Some(found) if found.online => {}
+/// The node has to be up; of a list it is enough that each exists.
+fn check_nodes(cluster: &Cluster, node: &NodeName, plan: &mut Plan<'_, Vm>) {
+    let listed = plan.planned.attribute("nodes").clone();
+    let Some(list) = listed.as_elements() else {
+        return check_node(cluster, node.as_str(), "node_name", plan);
+    };
+    for (index, listed) in list.iter().enumerate().filter_map(|(index, value)| Some((index, value.as_str()?)))
+    {
+        if !cluster.nodes.iter().any(|found| found.online && found.name.as_str() == listed) {
+            check_node(cluster, listed, Path::from("nodes").index(index), plan);
+        }
+    }
+}
+
+fn check_node(cluster: &Cluster, node: &str, path: impl Into<Path>, plan: &mut Plan<'_, Vm>) {
+    let path = path.into();
+    match cluster.nodes.iter().find(|found| found.name.as_str() == node) {
+        Some(found) if found.online || path != Path::from("node_name") => {}
         Some(_) => plan.error(
-            "node_name",
+            path,
             "Node is offline",
-            format!(
-                "The node {:?} is in the cluster, but not up. Start it, or choose another node.",
-                node.as_str()
-            ),
+            format!("The node {node:?} is in the cluster, but not up. Start it, or choose another node."),
         ),
         None if cluster.nodes.is_empty() => {}
         None => {
             let names: Vec<String> =
                 cluster.nodes.iter().map(|found| format!("{:?}", found.name.as_str())).collect();
             plan.error(
-                "node_name",
+                path,
                 "Node does not exist",
-                format!("The cluster has no node {:?}. It has {}.", node.as_str(), names.join(", ")),
+                format!("The cluster has no node {node:?}. It has {}.", names.join(", ")),
             );
         }
     }
@@ -69,14 +83,8 @@ fn check_storages(cluster: &Cluster, node: &NodeName, plan: &mut Plan<'_, Vm>) {
         return;
     }
     let planned = plan.planned.clone();
-    let disks = planned.attribute("disks").as_entries().into_iter().flatten();
-    let mut paths: Vec<Path> =
-        disks.map(|(slot, _)| Path::from("disks").key(slot).then("storage_name")).collect();
-    paths.extend(
-        ["efi_disk", "tpm_state", "cloud_init", "clone"].map(|name| Path::from(name).then("storage_name")),
-    );
     let images = |storage: &&ClusterStorage| storage.content.contains("images");
-    for path in paths {
+    for path in placement::storage_paths(&planned) {
         let Some(name) = planned.at(&path).as_str() else { continue };
         match here.get(name) {
             Some(storage) if images(storage) => {}
@@ -267,8 +275,9 @@ async fn check_other_node(
     }
     for (storage, what) in storages {
         if cluster.is_shared(&storage) == Some(false) {
+            let path = if plan.planned.attribute("nodes").is_null() { "node_name" } else { "nodes" };
             plan.error(
-                "node_name",
+                path,
                 "Clone cannot change the node",
                 format!(
                     "VM {} is on node {:?}, and {what} on the storage {:?}, which other nodes do not see. Proxmox VE \

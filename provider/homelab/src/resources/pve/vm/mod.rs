@@ -27,6 +27,7 @@ mod named;
 mod network;
 mod observe;
 mod ownership;
+mod placement;
 mod plan;
 mod power;
 mod settle;
@@ -54,7 +55,7 @@ impl Resource for Vm {
 
     fn id(&self) -> VmReference {
         let id = self.vm_id.known().and_then(|id| VmId::new(*id).ok());
-        VmReference { id, node: Some(self.node_name.clone()) }
+        VmReference { id, node: self.last_node().cloned() }
     }
 
     fn identity_schema() -> IdentitySchema {

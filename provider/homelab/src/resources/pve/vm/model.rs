@@ -32,9 +32,19 @@ pub(super) const SHUTDOWN_SECONDS: i64 = 60;
 #[derive(Clone, Debug, PartialEq, Schema)]
 #[schema(name = "pve_vm", version = 0)]
 pub struct Vm {
-    /// Node of the machine. A change migrates it: a running machine keeps running.
+    /// Node of the machine. A change migrates it: a running machine keeps running. Give either this or `nodes`.
     #[schema(parse, wire = "node")]
-    pub node_name: NodeName,
+    pub node_name: Option<NodeName>,
+
+    /// Nodes on which the machine may be, the preferred one first. It is made on the first that is up and has the
+    /// storages, and a machine that high availability or a person moves to another of them stays there. One that is on
+    /// none of them is migrated to the first.
+    #[schema(parse, validate = length(1, 64))]
+    pub nodes: Option<Vec<NodeName>>,
+
+    /// Node on which the machine is.
+    #[schema(parse, wire = "node", keep)]
+    pub current_node: Computed<NodeName>,
 
     /// ID of the machine, from 100 to 999999999. By default the lowest one that is free.
     #[schema(wire = "vmid", replace, keep, validate = range(100, 999_999_999))]
@@ -159,7 +169,9 @@ impl Vm {
     /// A machine of which nothing is said but its node.
     pub(super) fn nothing(node_name: NodeName) -> Self {
         Self {
-            node_name,
+            node_name: Some(node_name),
+            nodes: None,
+            current_node: Computed::Null,
             vm_id: Defaulted::Null,
             name: None,
             description: None,

@@ -79,7 +79,7 @@ pub(super) async fn read(cx: &Cx, id: &VmReference, prior: Option<&Vm>) -> Resul
              state with `tofu state rm` and apply again.",
         ));
     };
-    let hint = prior.map(|prior| &prior.node_name).or(id.node.as_ref());
+    let hint = prior.and_then(Vm::last_node).or(id.node.as_ref());
     let found = machine(&pve, vm_id, hint).await.explain::<Vm>(cx, format_args!("read VM {vm_id}"))?;
     let Some(found) = found else { return Ok(None) };
     if !ownership::is_ours(operation, &found.config) {
@@ -114,7 +114,10 @@ async fn pool(pve: &Pve, cx: &Cx, id: VmId, prior: Option<&Vm>) -> Result<Option
 
 fn state(id: VmId, prior: Option<&Vm>, found: &Observed, pool_name: Option<pve_client::PoolName>) -> Vm {
     let rest = Vm {
-        node_name: found.at.node.clone(),
+        // Whoever gave a list did not ask for a node.
+        node_name: prior.is_none_or(|prior| prior.node_name.is_some()).then(|| found.at.node.clone()),
+        nodes: prior.and_then(|prior| prior.nodes.clone()),
+        current_node: found.at.node.clone().into(),
         vm_id: id.number().into(),
         pool_name,
         started: found.status.running.into(),

@@ -4,7 +4,7 @@ use pve_client::VmId;
 use tf_framework::prelude::*;
 
 use super::model::Vm;
-use super::{foresight, lookups, unfinished};
+use super::{foresight, lookups, placement, unfinished};
 use crate::cx::Cx;
 
 /// Devices whose coming and going changes the order of booting.
@@ -18,8 +18,9 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     }
     power(plan);
     let before = plan.prior.as_ref().map(|prior| prior.encode());
+    let placement = placement::plan(cx, before.as_ref(), plan).await?;
     if let Some(before) = &before {
-        leave_unknown(before, plan);
+        leave_unknown(before, placement.moves, plan);
         if plan.prior.as_ref().is_some_and(Vm::is_template)
             && plan.planned.attribute("template").as_bool() == Some(false)
         {
@@ -33,7 +34,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
         }
     }
     super::data_disks::plan(cx, before.as_ref(), plan).await?;
-    lookups::check(cx, before.as_ref(), plan).await
+    lookups::check(cx, before.as_ref(), &placement, plan).await
 }
 
 /// Plans whether the machine runs, when the configuration does not say.
@@ -77,7 +78,7 @@ fn keys(map: &Value) -> Vec<&String> {
 }
 
 /// Marks what an update makes known only afterwards.
-fn leave_unknown(before: &Value, plan: &mut Plan<'_, Vm>) {
+fn leave_unknown(before: &Value, moves: bool, plan: &mut Plan<'_, Vm>) {
     let after = plan.planned.clone();
     let devices_change = BOOT_DEVICES.iter().any(|map| match *map {
         "cloud_init" => {
@@ -90,8 +91,7 @@ fn leave_unknown(before: &Value, plan: &mut Plan<'_, Vm>) {
         plan.mark_unknown("boot_order");
     }
     // Templates rename their volumes, and so may a move to another node.
-    let renamed =
-        ["node_name", "template"].iter().any(|name| before.attribute(name) != after.attribute(name));
+    let renamed = moves || before.attribute("template") != after.attribute("template");
     for (slot, disk) in after.attribute("disks").as_entries().into_iter().flatten() {
         let path = Path::from("disks").key(slot);
         volume(plan, &path, before.at(&path), disk, &["storage_name", "format"], renamed);

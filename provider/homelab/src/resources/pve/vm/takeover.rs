@@ -45,7 +45,7 @@ impl Resident {
     /// Makes it ours, if it is what an interrupted create of the same wish left behind.
     pub(super) async fn takeover(&self, create: &Create<'_>) -> Result<Option<VmAddress>> {
         let left = config::marker(&self.config).is_some_and(|marker| is_left(&marker, create));
-        if !left || self.at.node != create.want.node_name {
+        if !left || !create.want.allowed_nodes().contains(&self.at.node) {
             return Ok(None);
         }
         claim(create, &self.at, &self.config).await
@@ -90,7 +90,7 @@ async fn claim(create: &Create<'_>, at: &VmAddress, found: &VmConfig) -> Result<
 /// The machine that has an ID, once no task makes it any more.
 pub(super) async fn resident(create: &Create<'_>, id: VmId) -> Result<Option<Resident>> {
     let what = format!("read VM {id}");
-    let node = &create.want.node_name;
+    let node = &create.node;
     let found = create.pve.find_vm(id, Some(node)).await.explain::<Vm>(create.cx, &what)?;
     let Some((at, mut config)) = found else { return Ok(None) };
     if is_being_made(&config) {
@@ -169,9 +169,9 @@ pub(super) async fn leftover<'a>(create: &Create<'a>) -> Result<Option<(VmAddres
     Ok(None)
 }
 
-/// The machines that may be left over: on the right node, and with the right name as far as the list has one yet.
+/// The machines that may be left over: on one of the right nodes, and with the right name as far as the list has one yet.
 fn candidates<'c>(cluster: &'c Cluster, want: &Vm) -> impl Iterator<Item = &'c Guest> {
-    let (node, name) = (want.node_name.clone(), want.name.clone());
+    let (nodes, name) = (want.allowed_nodes().to_vec(), want.name.clone());
     cluster.guests.iter().filter(move |guest| {
         let named = match (&guest.name, &name) {
             (None, _) => true,
@@ -179,6 +179,6 @@ fn candidates<'c>(cluster: &'c Cluster, want: &Vm) -> impl Iterator<Item = &'c G
             // What Proxmox VE calls a machine that nobody named.
             (Some(found), None) => found.starts_with("VM ") || found.starts_with("Copy-of-VM-"),
         };
-        guest.kind == GuestKind::Vm && guest.node == node && named
+        guest.kind == GuestKind::Vm && nodes.contains(&guest.node) && named
     })
 }

@@ -8,7 +8,7 @@ use super::machine::Machine;
 use super::marker::{self, Marker};
 use super::model::Vm;
 use super::named::Pair;
-use super::{VmReference, cloud_init, firmware, ownership, settle};
+use super::{VmReference, cloud_init, firmware, ownership, placement, settle};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -32,8 +32,9 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
         // Proxmox VE refuses to take disks from a protected machine, also in the call that ends the protection.
         current = unprotect(&machine, &current).await?;
     }
-    if machine.at.node != want.node_name {
-        machine.migrate(&want.node_name, status.running).await?;
+    if !want.allowed_nodes().contains(&machine.at.node) {
+        let node = placement::node_now(cx, &machine.pve, want).await?;
+        machine.migrate(&node, status.running).await?;
         current = machine.config().await?;
     }
     let doomed: Vec<String> =
@@ -71,7 +72,7 @@ async fn find<'a>(cx: &'a Cx, id: &VmReference, prior: &Vm, want: &'a Vm) -> Res
     let pve = cx.pve()?;
     let what = format!("read VM {id}");
     let found = match id.id {
-        Some(id) => pve.find_vm(id, Some(&prior.node_name)).await.explain::<Vm>(cx, what)?,
+        Some(id) => pve.find_vm(id, prior.last_node()).await.explain::<Vm>(cx, what)?,
         None => None,
     };
     let Some((at, config)) = found else {

@@ -6,6 +6,7 @@ use super::ip_config;
 
 /// See [`super::Vm`].
 pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
+    super::placement::validate(config, out);
     template(config, out);
     super::clone::validate(config, out);
     slots(config, out);
@@ -188,7 +189,11 @@ mod tests {
     use crate::resources::pve::vm::Vm;
 
     #[track_caller]
-    fn check(json: serde_json::Value, blamed: &[&str]) {
+    fn check(mut json: serde_json::Value, blamed: &[&str]) {
+        let object = json.as_object_mut().unwrap();
+        if !object.contains_key("nodes") {
+            object.insert("node_name".to_owned(), "pve1".into());
+        }
         let config = Value::from_json(&json, &Vm::schema().ty()).unwrap();
         let mut out = Diagnostics::new();
         validate(&config, &mut out);
@@ -200,7 +205,11 @@ mod tests {
     #[test]
     fn rules_over_several_arguments_blame_one() {
         use serde_json::json;
-        check(json!({"node_name": "pve1", "template": true}), &[]);
+        check(json!({"template": true}), &[]);
+        check(json!({"nodes": ["a", "b"]}), &[]);
+        check(json!({"nodes": ["a", "b", "a"]}), &["nodes"]);
+        check(json!({"nodes": ["a"], "node_name": "a"}), &["nodes"]);
+        check(json!({"nodes": null}), &["node_name"]);
         check(json!({"template": true, "started": true}), &["started"]);
         check(json!({"disks": {"ide0": {}}, "cdroms": {"ide0": {}}}), &["cdroms[\"ide0\"]"]);
         check(json!({"cdroms": {"ide2": {}}, "cloud_init": {"slot": "ide2"}}), &["cloud_init.slot"]);
