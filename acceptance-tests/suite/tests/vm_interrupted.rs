@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use suite::process::{children, signal, wait_for};
 use suite::workspace::with_each_cli;
 use suite::{Lab, Workspace};
@@ -103,6 +104,34 @@ fn killing_the_provider_while_it_makes_machines_that_look_alike_duplicates_nothi
         for writes in [3, 9] {
             kill_and_apply_again(cli, "twins", writes);
         }
+    });
+}
+
+#[test]
+fn a_machine_that_is_still_being_made_is_found_though_it_has_no_name_yet() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        workspace.configure(&lab.provider_block(), &fleet(1, "empty"));
+        let slow =
+            json!({"kind": "task_slow", "method": "POST", "path": "/nodes/*/qemu", "milliseconds": 6000});
+        lab.plant(&slow);
+        let mut apply = workspace.start(&APPLY);
+        wait_for("the lists to show it", Duration::from_secs(60), || {
+            lab.vms()
+                .iter()
+                .any(|row| row["name"].as_str().is_some_and(|name| name.starts_with("VM ")))
+                .then_some(())
+        });
+        for provider in children(apply.id(), "terraform-provider-homelab") {
+            signal(provider, "KILL");
+        }
+        wait_for("the end of the killed apply", Duration::from_secs(60), || apply.ended());
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert_eq!((lab.count("fleet-"), lab.vms().len()), (1, 1));
+        workspace.destroy().ok();
+        assert_eq!(lab.vms(), Vec::<serde_json::Value>::new());
     });
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -51,10 +51,22 @@ pub(crate) struct Inner {
     generation: ArcSwap<CancellationToken>,
     running: AtomicUsize,
     changed: Notify,
+    arrival: watch::Sender<Arrival>,
 }
 
 /// How long an answer gets to arrive at the CLI, and into its state, before what was left to do afterwards is done.
-const ARRIVAL: Duration = Duration::from_millis(100);
+const ARRIVAL: Duration = Duration::from_secs(2);
+
+/// Whether the answers so far are known to have arrived.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Arrival {
+    /// Nobody can say; after a while they have.
+    Likely,
+    /// The CLI asked for the end, so it has them all.
+    Certain,
+    /// The CLI died, or may have.
+    Doubtful,
+}
 
 /// Counts a running operation until dropped, also when its task panics.
 struct Running(Arc<Inner>);
@@ -111,6 +123,7 @@ impl Server {
             generation: ArcSwap::from_pointee(CancellationToken::new()),
             running: AtomicUsize::new(0),
             changed: Notify::new(),
+            arrival: watch::Sender::new(Arrival::Likely),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -315,6 +328,16 @@ impl Server {
         self.inner.generation.swap(Arc::new(CancellationToken::new())).cancel();
     }
 
+    /// The CLI has every answer: what was left to do afterwards is done at once.
+    pub fn answers_arrived(&self) {
+        self.inner.arrival.send_replace(Arrival::Certain);
+    }
+
+    /// Answers may not have arrived: what was left to do afterwards stays undone, for a later read to notice.
+    pub fn answers_lost(&self) {
+        self.inner.arrival.send_replace(Arrival::Doubtful);
+    }
+
     /// Resolves when no operation runs.
     pub async fn idle(&self) {
         loop {
@@ -344,9 +367,15 @@ impl Inner {
         self.running.fetch_add(1, Ordering::SeqCst);
         let running = Running(self.clone());
         tokio::spawn(async move {
-            let _running = running;
-            tokio::time::sleep(ARRIVAL).await;
-            futures_util::future::join_all(work.0).await;
+            let mut arrival = running.0.arrival.subscribe();
+            let told = arrival.wait_for(|arrival| *arrival != Arrival::Likely);
+            let doubtful = match tokio::time::timeout(ARRIVAL, told).await {
+                Ok(Ok(arrival)) => *arrival == Arrival::Doubtful,
+                Ok(Err(_)) | Err(_) => false,
+            };
+            if !doubtful {
+                futures_util::future::join_all(work.0).await;
+            }
         });
     }
 

@@ -317,8 +317,29 @@ async fn what_is_left_to_do_is_done_after_the_answer_and_before_the_end() {
     assert!(!done());
     // A stop is for what runs, not for what is done.
     server.stop();
+    let started = Instant::now();
     server.idle().await;
     assert!(done());
+    assert!(started.elapsed().as_secs() >= 2, "the answer needs time to arrive");
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_what_is_left_to_do_is_done_at_once_unless_the_answer_may_be_lost() {
+    for lost in [false, true] {
+        VERB.set(Script::Leave);
+        LEFT.with(|left| left.store(false, Ordering::SeqCst));
+        let server = Server::new::<Provider>();
+        assert_eq!(apply(&server, &Value::Null, &config(1)).await.diagnostics, []);
+        let started = Instant::now();
+        if lost {
+            server.answers_lost()
+        } else {
+            server.answers_arrived()
+        }
+        server.idle().await;
+        assert_eq!(started.elapsed().as_secs(), 0);
+        assert_eq!(LEFT.with(|left| left.load(Ordering::SeqCst)), !lost);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -107,11 +107,21 @@ async fn until_the_end(server: &Server, end: &CancellationToken, owner: Owner, m
         while signals.interrupt.recv().await.is_some() && owner != Owner::Terminal {}
     };
     tokio::select! {
-        () = end.cancelled() => tracing::debug!("the CLI asked for the end"),
-        _ = signals.terminate.recv() => tracing::debug!("the system asked for the end"),
-        () = interrupted => tracing::debug!("interrupted"),
+        () = end.cancelled() => {
+            tracing::debug!("the CLI asked for the end");
+            server.answers_arrived();
+        }
+        _ = signals.terminate.recv() => {
+            tracing::debug!("the system asked for the end");
+            server.answers_lost();
+        }
+        () = interrupted => {
+            tracing::debug!("interrupted");
+            server.answers_lost();
+        }
         () = orphaned(owner) => {
             tracing::warn!("the CLI is gone; running operations are finished first");
+            server.answers_lost();
             server.idle().await;
         }
     }

@@ -175,7 +175,9 @@ fn candidates<'c>(cluster: &'c Cluster, want: &Vm) -> impl Iterator<Item = &'c G
     cluster.guests.iter().filter(move |guest| {
         let named = match (&guest.name, &name) {
             (None, _) => true,
-            (Some(found), Some(name)) => found == name,
+            // A machine has its name only once it is complete. Until then, lists that were made in between call it by
+            // its number.
+            (Some(found), Some(name)) => found == name || *found == format!("VM {}", guest.id),
             // What Proxmox VE calls a machine that nobody named.
             (Some(found), None) => found.starts_with("VM ") || found.starts_with("Copy-of-VM-"),
         };
