@@ -180,6 +180,20 @@ impl Lab {
         self.get("/lab/state")
     }
 
+    /// Moves the lab's clock forward; jobs that are due on the way run.
+    pub fn advance_days(&self, days: u64) {
+        let body = serde_json::json!({ "advance_seconds": days * 86_400 }).to_string();
+        let answer = self.request("POST", "/lab/clock", Some(&body));
+        assert!(answer["now"].is_number(), "the lab's clock did not move: {answer}");
+    }
+
+    /// Puts something on a disk of a VM, as its guest would.
+    pub fn write_disk(&self, vm_id: u64, slot: &str, contents: &str) {
+        let body = serde_json::json!({ "vmid": vm_id, "slot": slot, "contents": contents }).to_string();
+        let answer = self.request("POST", "/lab/write", Some(&body));
+        assert!(answer["volume"].is_string(), "nothing was written: {answer}");
+    }
+
     /// Plants one fault, described as in the lab's README.
     pub fn plant(&self, fault: &Value) {
         let body = serde_json::json!({ "faults": [fault] }).to_string();

@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::content::naming::VolumeId;
 use super::faults::{Fault, Faults, Kind};
 use super::http::own;
 use super::server::Server;
@@ -19,6 +20,40 @@ use super::server::Server;
 struct Advance {
     /// How far the clock is moved forward, in seconds.
     advance_seconds: i64,
+}
+
+/// Body of `POST /lab/write`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Write {
+    /// The VM that writes.
+    vmid: u32,
+    /// The slot of the disk.
+    slot: String,
+    /// What is on it afterwards.
+    contents: String,
+    /// Bytes in use afterwards.
+    used: Option<u64>,
+}
+
+/// Body of `POST /lab/storage`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StorageSize {
+    /// The storage.
+    storage: String,
+    /// Bytes in all.
+    bytes: u64,
+}
+
+/// Body of `POST /lab/node`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Switch {
+    /// The node.
+    node: String,
+    /// Whether it is down.
+    offline: bool,
 }
 
 /// Answers a request below `/lab/`.
@@ -33,6 +68,9 @@ pub async fn answer(server: &Arc<Server>, request: http::Request<Incoming>) -> R
             Ok(json!({}))
         }
         (&Method::POST, "/lab/clock") => advance(server, &body),
+        (&Method::POST, "/lab/write") => write(server, &body),
+        (&Method::POST, "/lab/storage") => resize_storage(server, &body),
+        (&Method::POST, "/lab/node") => switch_node(server, &body),
         (&Method::GET, "/lab/double-use") => Ok(json!(server.lab().volumes_on_two_buses())),
         (&Method::GET, "/lab/state") => Ok(json!(&*server.lab())),
         _ => Err(format!("there is no {} {}", parts.method, parts.uri.path())),
@@ -55,8 +93,36 @@ fn plant(server: &Arc<Server>, body: &[u8]) -> Result<Value, String> {
 fn advance(server: &Arc<Server>, body: &[u8]) -> Result<Value, String> {
     let wanted: Advance = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let mut lab = server.lab();
-    lab.clock_offset += wanted.advance_seconds;
+    lab.advance(wanted.advance_seconds);
     Ok(json!({ "now": lab.now() }))
+}
+
+/// Puts something on a disk of a VM, as its guest would.
+fn write(server: &Arc<Server>, body: &[u8]) -> Result<Value, String> {
+    let wanted: Write = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let mut lab = server.lab();
+    let vm = lab.vms.get(&wanted.vmid).ok_or(format!("there is no VM {}", wanted.vmid))?;
+    let drive = vm.drives().find(|(slot, _)| *slot == wanted.slot).map(|(_, drive)| drive);
+    let (node, id) = (vm.node.clone(), drive.and_then(|drive| VolumeId::parse(&drive.file)));
+    let id = id.ok_or(format!("VM {} has nothing in {}", wanted.vmid, wanted.slot))?;
+    let volume = lab.volume_mut(&node, &id).ok_or(format!("there is no volume {id}"))?;
+    volume.contents = wanted.contents;
+    volume.used = wanted.used.unwrap_or(volume.used);
+    Ok(json!({ "volume": id.to_string() }))
+}
+
+fn resize_storage(server: &Arc<Server>, body: &[u8]) -> Result<Value, String> {
+    let wanted: StorageSize = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    server.lab().storage_sizes.insert(wanted.storage, wanted.bytes);
+    Ok(json!({}))
+}
+
+fn switch_node(server: &Arc<Server>, body: &[u8]) -> Result<Value, String> {
+    let wanted: Switch = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let mut lab = server.lab();
+    let node = lab.nodes.get_mut(&wanted.node).ok_or(format!("there is no node {}", wanted.node))?;
+    node.offline = wanted.offline;
+    Ok(json!({}))
 }
 
 /// Applies the faults that strike before a call.

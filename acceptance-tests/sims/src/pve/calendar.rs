@@ -1,237 +1,374 @@
-//! Calendar events, as far as schedules of jobs use them: weekdays, then hours and minutes.
+//! Calendar events, as schedules of jobs use them: weekdays, a date, a time, and the zone they are meant in.
 
 use std::collections::BTreeSet;
 
-const DAY: i64 = 86_400;
-const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-/// How far ahead an event is looked for, in minutes.
-const HORIZON: i64 = 366 * 24 * 60;
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+
+const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+/// How far ahead an event is looked for, in days: a leap day may be eight years away.
+const HORIZON: i64 = 3_000;
+const YEARS: Range = Range { first: 1970, last: 2100 };
+const MONTHS: Range = Range { first: 1, last: 12 };
+const DATES: Range = Range { first: 1, last: 31 };
+const HOURS: Range = Range { first: 0, last: 23 };
+const SIXTY: Range = Range { first: 0, last: 59 };
+
+/// Events that have a name, written out.
+const NAMED: [(&str, &str); 10] = [
+    ("minutely", "*:*"),
+    ("hourly", "*:00"),
+    ("daily", "00:00"),
+    ("weekly", "mon 00:00"),
+    ("monthly", "*-*-1 00:00"),
+    ("quarterly", "*-1,4,7,10-1 00:00"),
+    ("semiannually", "*-1,7-1 00:00"),
+    ("semi-annually", "*-1,7-1 00:00"),
+    ("yearly", "*-1-1 00:00"),
+    ("annually", "*-1-1 00:00"),
+];
+
+#[derive(Clone, Copy)]
+struct Range {
+    first: i64,
+    last: i64,
+}
+
+/// Values of one component; empty means every value.
+type Values = BTreeSet<i64>;
 
 /// When something happens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Event {
-    /// Days of the week, Monday 0; empty means every day.
-    days: BTreeSet<u32>,
-    /// Days of the month; empty means every day.
-    dates: BTreeSet<u32>,
-    /// Months; empty means every month.
-    months: BTreeSet<u32>,
-    hours: BTreeSet<u32>,
-    minutes: BTreeSet<u32>,
+    /// Days of the week, Monday 0.
+    days: Values,
+    years: Values,
+    months: Values,
+    dates: Values,
+    hours: Values,
+    minutes: Values,
+    seconds: Values,
+    /// Meant in UTC, whatever the node's zone is.
+    utc: bool,
 }
+
+/// Where the real parser stops, and what it had hoped for.
+struct Stop<'a> {
+    rest: &'a str,
+    hoped: &'static str,
+}
+
+const WEEKDAY: &str = "Context(\"weekday\")";
+const SPECIFICATION: &str = "Context(\"date or time specification\")";
+const END: &str = "Nom(Eof)";
 
 /// Reads an event; the error is where the real parser stops.
 pub fn parse(text: &str) -> Result<Event, String> {
-    let fail = || {
-        Err(format!(
-            "invalid calendar event '{text}' - unable to parse calendar event at '{text}' - Context(\"weekday\")\n"
-        ))
+    let (local, utc) = match text.strip_suffix("UTC") {
+        Some(local) => (local.trim_end_matches(' '), true),
+        None => (text, false),
     };
-    if let Some(event) = named(text) {
-        return Ok(event);
+    let written = NAMED.iter().find(|(name, _)| *name == local).map_or(local, |(_, written)| *written);
+    match event(written) {
+        Ok(event) => Ok(Event { utc, ..event }),
+        Err(Stop { rest, hoped }) => Err(format!(
+            "invalid calendar event '{text}' - unable to parse calendar event at '{rest}' - {hoped}\n"
+        )),
     }
-    let mut event = Event {
-        days: BTreeSet::new(),
-        dates: BTreeSet::new(),
-        months: BTreeSet::new(),
-        hours: [0].into(),
-        minutes: [0].into(),
-    };
-    // The nodes of the lab keep UTC, so naming it changes nothing.
-    let local = text.trim_end().strip_suffix(" UTC").unwrap_or(text);
-    for word in local.split_whitespace() {
-        let known = if word.starts_with(|letter: char| letter.is_ascii_alphabetic()) {
-            weekdays(word).map(|days| event.days = days)
-        } else if let Some((hours, minutes)) = time(word) {
-            event.hours = hours;
-            event.minutes = minutes;
-            Some(())
-        } else {
-            date(word).map(|(months, dates)| {
-                event.months = months;
-                event.dates = dates;
-            })
-        };
-        if known.is_none() {
-            return fail();
+}
+
+fn event(text: &str) -> Result<Event, Stop<'_>> {
+    let mut event = Event { hours: [0].into(), minutes: [0].into(), seconds: [0].into(), ..Event::default() };
+    let mut rest = text;
+    if text.starts_with(|letter: char| letter.is_ascii_alphabetic()) {
+        rest = weekdays(text, &mut event.days)?;
+        if rest.trim_start_matches(' ').is_empty() {
+            return ended(rest, event);
+        }
+        if !rest.starts_with(' ') {
+            return Err(Stop { rest, hoped: END });
         }
     }
-    if text.trim().is_empty() { fail() } else { Ok(event) }
+    let specification = if event.days.is_empty() { rest } else { rest.trim_start_matches(' ') };
+    if let Some(left) = date(specification, &mut event) {
+        rest = left;
+        if let Some(left) = left.strip_prefix(' ') {
+            rest = time(left.trim_start_matches(' '), &mut event).unwrap_or(rest);
+        }
+        return ended(rest, event);
+    }
+    match time(specification, &mut event) {
+        Some(rest) => ended(rest, event),
+        None if event.days.is_empty() => Err(Stop { rest: text, hoped: SPECIFICATION }),
+        None => Err(Stop { rest, hoped: END }),
+    }
 }
 
-fn named(text: &str) -> Option<Event> {
-    let all: BTreeSet<u32> = (0..60).collect();
-    let hours: BTreeSet<u32> = (0..24).collect();
-    let event =
-        |days: &[u32], dates: &[u32], months: &[u32], hours: BTreeSet<u32>, minutes: BTreeSet<u32>| Event {
-            days: days.iter().copied().collect(),
-            dates: dates.iter().copied().collect(),
-            months: months.iter().copied().collect(),
-            hours,
-            minutes,
-        };
-    let midnight = || BTreeSet::from([0]);
-    Some(match text {
-        "minutely" => event(&[], &[], &[], hours, all),
-        "hourly" => event(&[], &[], &[], hours, midnight()),
-        "daily" => event(&[], &[], &[], midnight(), midnight()),
-        "weekly" => event(&[0], &[], &[], midnight(), midnight()),
-        "monthly" => event(&[], &[1], &[], midnight(), midnight()),
-        "quarterly" => event(&[], &[1], &[1, 4, 7, 10], midnight(), midnight()),
-        "semiannually" | "semi-annually" => event(&[], &[1], &[1, 7], midnight(), midnight()),
-        "yearly" | "annually" => event(&[], &[1], &[1], midnight(), midnight()),
-        _ => return None,
-    })
+fn ended(rest: &str, event: Event) -> Result<Event, Stop<'_>> {
+    if rest.is_empty() { Ok(event) } else { Err(Stop { rest, hoped: END }) }
 }
 
-fn weekdays(word: &str) -> Option<BTreeSet<u32>> {
-    let index = |name: &str| {
-        let short = name.get(..3)?.to_ascii_lowercase();
-        WEEKDAYS.iter().position(|day| *day == short).and_then(|index| u32::try_from(index).ok())
+/// `sun`, `mon..fri,sun`; what follows is handed back.
+fn weekdays<'a>(text: &'a str, days: &mut Values) -> Result<&'a str, Stop<'a>> {
+    let mut rest = text;
+    loop {
+        let (first, after) = weekday(rest)?;
+        rest = after;
+        days.insert(first);
+        if let Some(range) = rest.strip_prefix("..") {
+            let (last, after) = weekday(range)?;
+            rest = after;
+            // The week goes round: `sat..mon` has the Sunday in it.
+            days.extend((0..=(last - first).rem_euclid(7)).map(|step| (first + step) % 7));
+        }
+        match rest.strip_prefix(',') {
+            Some(next) => rest = next,
+            None => return Ok(rest),
+        }
+    }
+}
+
+fn weekday(text: &str) -> Result<(i64, &str), Stop<'_>> {
+    let end = text.find(|letter: char| !letter.is_ascii_alphabetic()).unwrap_or(text.len());
+    let name = text[..end].to_ascii_lowercase();
+    (0..)
+        .zip(WEEKDAYS)
+        .find(|(_, day)| name == *day || name == day[..3])
+        .map(|(index, _)| (index, &text[end..]))
+        .ok_or(Stop { rest: &text[..end], hoped: WEEKDAY })
+}
+
+/// `*-*-1`, `*-1`, `2027-01-01`: a year, if given, then month and day.
+fn date<'a>(text: &'a str, event: &mut Event) -> Option<&'a str> {
+    let whole = || {
+        let (years, rest) = values(text, YEARS)?;
+        let (months, rest) = values(rest.strip_prefix('-')?, MONTHS)?;
+        let (dates, rest) = values(rest.strip_prefix('-')?, DATES)?;
+        Some((years, months, dates, rest))
     };
-    let mut days = BTreeSet::new();
-    for part in word.split(',') {
-        match part.split_once("..") {
-            Some((first, last)) => {
-                let (first, last) = (index(first)?, index(last)?);
-                days.extend(if first <= last { (first..=last).collect::<Vec<u32>>() } else { return None });
+    let short = || {
+        let (months, rest) = values(text, MONTHS)?;
+        let (dates, rest) = values(rest.strip_prefix('-')?, DATES)?;
+        Some((Values::new(), months, dates, rest))
+    };
+    let (years, months, dates, rest) = whole().or_else(short)?;
+    (event.years, event.months, event.dates) = (years, months, dates);
+    Some(rest)
+}
+
+/// `02:30`, `*:0/15`, `8..17:0,30:15`; or minutes alone, with seconds perhaps: `*/15`, `21`, `24:00`.
+fn time<'a>(text: &'a str, event: &mut Event) -> Option<&'a str> {
+    let with_hours = || {
+        let (hours, rest) = values(text, HOURS)?;
+        let (minutes, rest) = values(rest.strip_prefix(':')?, SIXTY)?;
+        Some((hours, minutes, rest))
+    };
+    let without = || values(text, SIXTY).map(|(minutes, rest)| (Values::new(), minutes, rest));
+    let (hours, minutes, mut rest) = with_hours().or_else(without)?;
+    let mut seconds = [0].into();
+    if let Some(after) = rest.strip_prefix(':') {
+        (seconds, rest) = values(after, SIXTY)?;
+    }
+    (event.hours, event.minutes, event.seconds) = (hours, minutes, seconds);
+    Some(rest)
+}
+
+/// `*`, `1,4`, `8..17`, `0/15`, `*/15`; the values and what follows.
+fn values(text: &str, range: Range) -> Option<(Values, &str)> {
+    let mut found = Values::new();
+    let mut rest = text;
+    let mut every = false;
+    loop {
+        let (first, after) = match rest.strip_prefix('*') {
+            Some(after) => (None, after),
+            None => number(rest, range).map(|(first, after)| (Some(first), after))?,
+        };
+        let (last, after) = match after.strip_prefix("..").filter(|_| first.is_some()) {
+            Some(after) => number(after, range).map(|(last, after)| (Some(last), after))?,
+            None => (None, after),
+        };
+        let (step, after) = match after.strip_prefix('/') {
+            Some(after) => number(after, Range { first: 1, last: range.last })
+                .map(|(step, after)| (usize::try_from(step).ok(), after))?,
+            None => (None, after),
+        };
+        rest = after;
+        match (first, last, step) {
+            (None, _, None) => every = true,
+            (Some(only), None, None) => drop(found.insert(only)),
+            _ => {
+                let from = first.unwrap_or(range.first);
+                found.extend((from..=last.unwrap_or(range.last)).step_by(step.unwrap_or(1)));
             }
-            None => {
-                days.insert(index(part)?);
-            }
         }
-    }
-    Some(days)
-}
-
-/// `02:30`, `*:0/15`, `8..17:0,30`, or minutes alone: `*/15`, `0,30`.
-fn time(word: &str) -> Option<(BTreeSet<u32>, BTreeSet<u32>)> {
-    match word.split_once(':') {
-        Some((hours, rest)) => {
-            let minutes = rest.split(':').next().unwrap_or(rest);
-            Some((values(hours, 24)?, values(minutes, 60)?))
+        match rest.strip_prefix(',') {
+            Some(next) => rest = next,
+            None => return Some((if every { Values::new() } else { found }, rest)),
         }
-        None if word.contains('-') => None,
-        None => Some((values("*", 24)?, values(word, 60)?)),
     }
 }
 
-/// `*-1`, `*-*-15`, `2027-01-01`: months and days.
-fn date(word: &str) -> Option<(BTreeSet<u32>, BTreeSet<u32>)> {
-    let parts: Vec<&str> = word.split('-').collect();
-    let (month, day) = match parts[..] {
-        [month, day] | [_, month, day] => (month, day),
-        _ => return None,
-    };
-    let all = |text: &str, limit| if text == "*" { Some(BTreeSet::new()) } else { values(text, limit) };
-    Some((all(month, 13)?, all(day, 32)?))
+fn number(text: &str, range: Range) -> Option<(i64, &str)> {
+    let end = text.find(|digit: char| !digit.is_ascii_digit()).unwrap_or(text.len());
+    let value = text[..end].parse().ok()?;
+    (range.first..=range.last).contains(&value).then_some((value, &text[end..]))
 }
 
-fn values(text: &str, limit: u32) -> Option<BTreeSet<u32>> {
-    let mut found = BTreeSet::new();
-    for part in text.split(',') {
-        let (range, step) = match part.split_once('/') {
-            Some((range, step)) => (range, step.parse::<usize>().ok().filter(|step| *step > 0)?),
-            None => (part, 1),
-        };
-        let stepped = part.contains('/');
-        let (first, last) = match range.split_once("..") {
-            Some((first, last)) => (first.parse().ok()?, last.parse().ok()?),
-            None if range == "*" => (0, limit - 1),
-            None => {
-                let first: u32 = range.parse().ok()?;
-                (first, if stepped { limit - 1 } else { first })
-            }
-        };
-        if last >= limit {
-            return None;
-        }
-        found.extend((first..=last).step_by(step));
-    }
-    Some(found)
+fn holds(set: &Values, value: i64) -> bool {
+    set.is_empty() || set.contains(&value)
+}
+
+fn each(set: &Values, range: Range) -> Vec<i64> {
+    (range.first..=range.last).filter(|value| holds(set, *value)).collect()
 }
 
 impl Event {
-    /// The first moment after `after`, in seconds since 1970, UTC.
-    pub fn next(&self, after: i64) -> Option<i64> {
-        let start = after.div_euclid(60) + 1;
-        let mut minute = start;
-        while minute < start + HORIZON {
-            let day = minute.div_euclid(24 * 60);
-            if !self.is_on(day) {
-                minute = (day + 1) * 24 * 60;
-                continue;
+    /// The first moment after `after`, in seconds since 1970; times without a zone are those of `zone`.
+    pub fn next(&self, after: i64, zone: &TimeZone) -> Option<i64> {
+        let zone = if self.utc { &TimeZone::UTC } else { zone };
+        let now = local(after, zone);
+        let mut date = now.date();
+        for _ in 0..HORIZON {
+            if self.is_on(date)
+                && let Some(found) = self.on(date, after, now, zone)
+            {
+                return Some(found);
             }
-            let of_day = u32::try_from(minute.rem_euclid(24 * 60)).unwrap_or_default();
-            if self.hours.contains(&(of_day / 60)) && self.minutes.contains(&(of_day % 60)) {
-                return Some(minute * 60);
-            }
-            minute += 1;
+            date = date.tomorrow().ok()?;
         }
         None
     }
 
-    fn is_on(&self, day: i64) -> bool {
-        // The first of January 1970 was a Thursday.
-        let weekday = u32::try_from((day + 3).rem_euclid(7)).unwrap_or_default();
-        let (_, month, date) = civil(day);
-        let holds = |set: &BTreeSet<u32>, value: u32| set.is_empty() || set.contains(&value);
-        holds(&self.days, weekday) && holds(&self.months, month) && holds(&self.dates, date)
+    fn is_on(&self, date: Date) -> bool {
+        holds(&self.days, i64::from(date.weekday().to_monday_zero_offset()))
+            && holds(&self.years, i64::from(date.year()))
+            && holds(&self.months, i64::from(date.month()))
+            && holds(&self.dates, i64::from(date.day()))
+    }
+
+    /// The first event of a day after a moment, which is `now` on the clock of the zone.
+    fn on(&self, date: Date, after: i64, now: DateTime, zone: &TimeZone) -> Option<i64> {
+        let (minutes, seconds) = (each(&self.minutes, SIXTY), each(&self.seconds, SIXTY));
+        for hour in each(&self.hours, HOURS) {
+            // Clocks jump by an hour or two, never by four.
+            if date == now.date() && hour + 4 < i64::from(now.hour()) {
+                continue;
+            }
+            for (minute, second) in minutes.iter().flat_map(|minute| seconds.iter().map(move |s| (minute, s)))
+            {
+                let [hour, minute, second] =
+                    [hour, *minute, *second].map(|part| i8::try_from(part).unwrap_or_default());
+                let found = zone.to_ambiguous_zoned_datetime(date.at(hour, minute, second, 0));
+                // A time that the clock jumps over does not happen that day.
+                if matches!(found.offset(), AmbiguousOffset::Gap { .. }) {
+                    continue;
+                }
+                let moment = found.compatible().ok()?.timestamp().as_second();
+                if moment > after {
+                    return Some(moment);
+                }
+            }
+        }
+        None
     }
 }
 
-/// Year, month and day of a day since 1970, by the proleptic Gregorian calendar.
-fn civil(day: i64) -> (i64, u32, u32) {
-    let shifted = day + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let date = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, u32::try_from(month).unwrap_or_default(), u32::try_from(date).unwrap_or_default())
+/// What the clock of a zone shows at a moment.
+pub fn local(moment: i64, zone: &TimeZone) -> DateTime {
+    zone.to_datetime(Timestamp::from_second(moment).unwrap_or_default())
+}
+
+/// A zone by its name; UTC if nobody knows it.
+pub fn zone(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap_or(TimeZone::UTC)
 }
 
 /// `Thu Jan  1 02:30:00 2026`.
 pub fn spelled(moment: i64) -> String {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-    let day = moment.div_euclid(DAY);
-    let of_day = moment.rem_euclid(DAY);
-    let (year, month, date) = civil(day);
-    let weekday = DAYS[usize::try_from((day + 3).rem_euclid(7)).unwrap_or_default()];
-    let month = MONTHS[usize::try_from(month).unwrap_or(1) - 1];
-    let (hours, minutes, seconds) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{weekday} {month} {date:2} {hours:02}:{minutes:02}:{seconds:02} {year}")
+    local(moment, &TimeZone::UTC).strftime("%a %b %e %H:%M:%S %Y").to_string()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+
+    const RECORDED: &str = include_str!("../../../spec/backup/calendar-events.jsonl");
 
     #[test]
     fn recorded_events_come_out_as_the_server_computed_them() {
-        let event = parse("mon..fri 02:30").unwrap();
-        let first = event.next(1_767_225_600).unwrap();
+        let next = |text: &str, after: i64| parse(text).unwrap().next(after, &TimeZone::UTC).unwrap();
+        let first = next("mon..fri 02:30", 1_767_225_600);
         assert_eq!((first, spelled(first)), (1_767_234_600, "Thu Jan  1 02:30:00 2026".to_owned()));
-        let second = event.next(first).unwrap();
-        let third = event.next(second).unwrap();
-        assert_eq!((second, third), (1_767_321_000, 1_767_580_200));
-        assert_eq!(parse("sun 01:00").unwrap().next(1_795_406_842), Some(1_795_914_000));
-        assert_eq!(parse("daily").unwrap().next(1_795_406_842), Some(1_795_478_400));
-        assert_eq!(parse("01:00 UTC"), parse("01:00"));
+        assert_eq!(next("mon..fri 02:30", 1_767_321_000), 1_767_580_200);
+        assert_eq!(next("sun 01:00", 1_795_406_842), 1_795_914_000);
+        assert_eq!(next("daily", 1_795_406_842), 1_795_478_400);
+    }
+
+    #[test]
+    fn every_event_of_the_library_is_read_refused_and_computed_alike() {
+        let mut lines = RECORDED.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let head = lines.next().unwrap();
+        let bases: Vec<i64> = head["bases"].as_array().unwrap().iter().map(|b| b.as_i64().unwrap()).collect();
+        let zones: Vec<TimeZone> =
+            head["zones"].as_array().unwrap().iter().map(|name| zone(name.as_str().unwrap())).collect();
+        let mut wrong = Vec::new();
+        for fact in lines {
+            let text = fact["event"].as_str().unwrap();
+            let Some(steps) = fact["steps"].as_array() else {
+                if parse(text).is_ok() {
+                    wrong.push(format!("{text:?} is taken"));
+                }
+                continue;
+            };
+            let Ok(event) = parse(text) else {
+                wrong.push(format!("{text:?} is refused"));
+                continue;
+            };
+            for (index, zone) in zones.iter().enumerate() {
+                let rows = steps.get(index).unwrap_or(&steps[0]);
+                for (base, row) in bases.iter().zip(rows.as_array().unwrap()) {
+                    let mut moment = *base;
+                    let expected: Vec<i64> =
+                        row.as_array().unwrap().iter().map(|s| s.as_i64().unwrap()).collect();
+                    let mut found = Vec::new();
+                    while found.len() < 5
+                        && let Some(next) = event.next(moment, zone)
+                    {
+                        found.push(next - moment);
+                        moment = next;
+                    }
+                    if found != expected {
+                        wrong.push(format!(
+                            "{text:?} after {base}, zone {index}: {found:?}, not {expected:?}"
+                        ));
+                    }
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
     }
 
     #[test]
     fn what_is_no_event_is_refused_in_upstreams_words() {
-        assert_eq!(
-            parse("whenever").unwrap_err(),
-            "invalid calendar event 'whenever' - unable to parse calendar event at 'whenever' - Context(\"weekday\")\n"
-        );
-        assert!(parse("*/15").is_ok() && parse("8..17:0/30").is_ok() && parse("monthly").is_ok());
-        assert!(parse("25:00").is_err());
+        let refused = |text: &str, at: &str, hoped: &str| {
+            let words = format!(
+                "invalid calendar event '{text}' - unable to parse calendar event at '{at}' - {hoped}\n"
+            );
+            assert_eq!(parse(text).unwrap_err(), words);
+        };
+        refused("whenever", "whenever", WEEKDAY);
+        refused("daily 21:00", "daily", WEEKDAY);
+        refused("0 21 * * *", " 21 * * *", END);
+        refused("21:00 Europe/Berlin", " Europe/Berlin", END);
+        refused("sun-wed 21:00", "-wed 21:00", END);
+        refused("*-*-32 21:00", "-32 21:00", END);
+        refused("*-13-1 21:00", "-1 21:00", END);
+        refused("*-*-1 21:00 UTC ", " UTC ", END);
+        refused("21:60", "21:60", SPECIFICATION);
+        refused("   ", "   ", SPECIFICATION);
+        refused(" 21:00 UTC", " 21:00", SPECIFICATION);
     }
 }

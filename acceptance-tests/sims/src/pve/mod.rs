@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod answer;
 pub mod auth;
+pub mod backup;
 pub mod body;
 pub mod calendar;
 pub mod check;

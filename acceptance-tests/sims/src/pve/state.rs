@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
+use super::backup::schedule::Scheduler;
 use super::content::volume::Volumes;
 use super::firewall::scope::Firewall;
 use super::qemu::vm::Vm;
@@ -59,6 +60,15 @@ pub struct Lab {
     pub tasks: Tasks,
     /// Volumes that were ever on the buses of two VMs at once, however short, with the VMs.
     pub torn: BTreeSet<String>,
+    /// Backups of a volume that another guest was writing, with what was wrong.
+    pub torn_backups: BTreeSet<String>,
+    /// What the clock has started and will start.
+    pub scheduler: Scheduler,
+    /// Bytes in all of storages whose size a test has set.
+    pub storage_sizes: BTreeMap<String, u64>,
+    /// Where the clock stands while what is due on the way is played.
+    #[serde(skip)]
+    pub frozen: Option<i64>,
     /// Planted faults.
     pub faults: super::faults::Faults,
     /// Lock files that are held, with what holds them.
@@ -277,6 +287,9 @@ pub struct Node {
 impl Lab {
     /// Seconds since 1970 on the lab's clock.
     pub fn now(&self) -> i64 {
+        if let Some(moment) = self.frozen {
+            return moment;
+        }
         let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX) + self.clock_offset
     }

@@ -1,5 +1,6 @@
 //! Virtual machines and volumes of the simulated Proxmox VE, call by call and without a network.
 
+mod backups;
 mod bench;
 mod cluster;
 mod config;

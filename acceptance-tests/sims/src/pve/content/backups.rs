@@ -1,4 +1,4 @@
-//! Calls about backups and foreign formats, as far as a lab without backups can answer them.
+//! Calls about what is inside foreign formats and backups, as far as a lab without file systems can answer them.
 
 use crate::pve::answer::{Answer, Failure};
 use crate::pve::handlers::{Request, Route, route};
@@ -6,20 +6,9 @@ use crate::pve::state::Lab;
 
 /// Handlers of this noun.
 pub const ROUTES: &[Route] = &[
-    route("GET", "/nodes/{node}/storage/{storage}/prunebackups", prune_preview),
     route("GET", "/nodes/{node}/storage/{storage}/import-metadata", import_metadata),
     route("GET", "/nodes/{node}/storage/{storage}/file-restore/list", list_files),
 ];
-
-fn prune_preview(lab: &mut Lab, request: &Request) -> Answer {
-    let id = request.params.text_or_empty("storage");
-    let storage = lab.usable_storage(request.node(), id)?;
-    if !request.params.has("prune-backups") && !storage.options.contains_key("prune-backups") {
-        return Err(Failure::died(format!("no prune-backups options configured for storage '{id}'")));
-    }
-    let none: Vec<serde_json::Value> = Vec::new();
-    Ok(none.into())
-}
 
 /// Upstream hands the whole volume id to the reader of volume names.
 fn import_metadata(lab: &mut Lab, request: &Request) -> Answer {
@@ -36,5 +25,5 @@ fn list_files(lab: &mut Lab, request: &Request) -> Answer {
     if storage.kind != "pbs" {
         return Err(Failure::died("Only PBS storages supported for file-restore"));
     }
-    Err(Failure::new(501, "the simulated lab keeps no backups on a backup server"))
+    Err(Failure::new(501, "the simulated lab keeps no files in backups"))
 }

@@ -72,6 +72,7 @@ pub fn keep(lab: &mut Lab, place: &Place, data: &[u8]) {
         disk_size: virtual_size(data).unwrap_or(size),
         used: size,
         created_at: lab.now(),
+        contents: checksum("sha256", data),
         sha256: Some(checksum("sha256", data)),
         ..Volume::default()
     };

@@ -71,6 +71,7 @@ impl Lab {
             used: if files { 393_216 } else { 0 },
             created_at: self.now(),
             vmid: Some(vmid),
+            contents: source.contents.clone(),
             base: parents.then(|| base.name.clone()),
             ..Volume::default()
         };

@@ -117,6 +117,10 @@ fn entry(lab: &Lab, id: &VolumeId, volume: &Volume) -> Value {
             item["parent"] = volume.base.as_ref().map_or(Value::Null, |base| format!("../{base}").into());
         }
     }
+    if let Some(vmid) = volume.vmid.filter(|_| volume.content == "backup") {
+        item["vmid"] = vmid.into();
+        item["subtype"] = "qemu".into();
+    }
     if let Some(notes) = &volume.notes {
         item["notes"] = notes.as_str().into();
     }
@@ -208,6 +212,9 @@ pub fn status(lab: &Lab, node: &str, id: &str, storage: &Storage) -> Map<String,
 /// Bytes in all and in use. Directories share the node's root file system.
 pub fn space(lab: &Lab, node: &str, id: &str, storage: &Storage) -> (u64, u64) {
     let of = |storage: &str| lab.volumes_on(node, storage).map(|(_, volume)| volume.used).sum::<u64>();
+    if let Some(size) = lab.storage_sizes.get(id) {
+        return (*size, of(id));
+    }
     let Some(host) = lab.nodes.get(node) else { return (0, 0) };
     match storage.kind.as_str() {
         "dir" => {

@@ -71,7 +71,11 @@ pub fn root(id: &str, storage: &Storage) -> String {
 
 /// Reads a volume's name; the error is the service's.
 pub fn parse(storage: &Storage, name: &str) -> Result<Parsed, String> {
-    if is_file_based(storage) { parse_file(name) } else { parse_block(storage, name) }
+    match storage.kind.as_str() {
+        "pbs" => parse_snapshot(name),
+        _ if is_file_based(storage) => parse_file(name),
+        _ => parse_block(storage, name),
+    }
 }
 
 /// Absolute path of a volume.
@@ -79,6 +83,7 @@ pub fn path(id: &str, storage: &Storage, name: &str) -> Result<String, String> {
     let parsed = parse(storage, name)?;
     if !is_file_based(storage) {
         return Ok(match storage.kind.as_str() {
+            "pbs" => format!("{}/{name}", option(storage, "datastore")),
             "zfspool" => format!("/dev/zvol/{}/{}", option(storage, "pool"), parsed.file),
             _ => format!("/dev/{}/{}", option(storage, "vgname"), parsed.file),
         });
@@ -161,9 +166,32 @@ fn parse_file(name: &str) -> Result<Parsed, String> {
             let format = content.and_then(|content| file_format(content, file));
             let (content, format) = content.zip(format).ok_or_else(unreadable)?;
             let file = (*file).to_owned();
-            Ok(Parsed { content, file, vmid: None, base: None, is_base: false, format })
+            let vmid = archived_guest(&file).filter(|_| content == "backup");
+            Ok(Parsed { content, file, vmid, base: None, is_base: false, format })
         }
         _ => Err(unreadable()),
+    }
+}
+
+/// The guest in the name of an archive, `vzdump-qemu-100-2026_11_25-03_00_14.vma.zst`.
+fn archived_guest(file: &str) -> Option<u32> {
+    let rest = file.strip_prefix("vzdump-")?;
+    rest.split('-').nth(1)?.parse().ok()
+}
+
+/// Name of a backup on a backup server: `backup/vm/100/2026-11-25T03:00:14Z`.
+fn parse_snapshot(name: &str) -> Result<Parsed, String> {
+    let parts: Vec<&str> = name.split('/').collect();
+    match parts[..] {
+        ["backup", kind @ ("vm" | "ct" | "host"), group, moment] => Ok(Parsed {
+            content: "backup",
+            file: moment.to_owned(),
+            vmid: group.parse().ok(),
+            base: None,
+            is_base: false,
+            format: format!("pbs-{kind}"),
+        }),
+        _ => Err(format!("unable to parse PBS volume name '{name}'\n")),
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::naming::{self, Parsed, VolumeId};
+use crate::pve::backup::archive::Archive;
 use crate::pve::qemu::vm::drives_of;
 use crate::pve::state::{Lab, Storage};
 
@@ -27,9 +28,16 @@ pub struct Volume {
     pub vmid: Option<u32>,
     /// Name of the base volume of a linked clone.
     pub base: Option<String>,
-    /// Sizes at the time of each snapshot.
+    /// What it was at the time of each snapshot.
     #[serde(default)]
-    pub snapshots: BTreeMap<String, u64>,
+    pub snapshots: BTreeMap<String, Past>,
+    /// Stands for the bytes that are on it: tests write it as a guest would, and copies, backups and restores bring
+    /// it along.
+    #[serde(default)]
+    pub contents: String,
+    /// What a backup holds.
+    #[serde(default)]
+    pub archive: Option<Archive>,
     /// SHA-256 of an uploaded or downloaded file.
     #[serde(default)]
     pub sha256: Option<String>,
@@ -39,6 +47,15 @@ pub struct Volume {
     /// Whether it may not be deleted.
     #[serde(default)]
     pub protected: bool,
+}
+
+/// A volume at the time of a snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// Its size then.
+    pub size: u64,
+    /// What was on it.
+    pub contents: String,
 }
 
 /// All volumes of the cluster, by place: `node/storage:name`, the node left out on shared storages.
@@ -172,6 +189,7 @@ impl Lab {
             used: size,
             created_at: self.now(),
             vmid: parsed.vmid,
+            contents: id.name.clone(),
             ..Volume::default()
         };
         let nodes: Vec<String> = self.nodes.keys().cloned().collect();

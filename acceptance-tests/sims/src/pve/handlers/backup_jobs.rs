@@ -1,4 +1,4 @@
-//! `/cluster/backup`: backup jobs, and which guests they cover.
+//! `/cluster/backup`: backup jobs.
 
 use serde_json::{Map, Value, json};
 
@@ -17,13 +17,11 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/cluster/backup/{id}", read),
     route("PUT", "/cluster/backup/{id}", update),
     route("DELETE", "/cluster/backup/{id}", delete),
-    route("GET", "/cluster/backup/{id}/included_volumes", included),
-    route("GET", "/cluster/backup-info/not-backed-up", not_covered),
     route("GET", "/cluster/jobs/schedule-analyze", analyze),
 ];
 
 /// The file that holds them.
-const FILE: &str = "jobs.cfg";
+pub const FILE: &str = "jobs.cfg";
 /// Property strings that answers show as objects.
 const OBJECTS: [(&str, &str); 3] = [
     ("fleecing", "backup-fleecing"),
@@ -54,13 +52,13 @@ fn shown(entry: &Entry) -> Map<String, Value> {
 }
 
 fn list(lab: &mut Lab, _: &Request) -> Answer {
-    let now = lab.now();
+    let (now, zone) = (lab.now(), lab.zone_of(lab.local_node()));
     let entries = lab.file(FILE).entries;
     let entries = entries.iter().map(|entry| {
         let mut item = shown(entry);
         let event = entry.options.get("schedule").and_then(|text| calendar::parse(text).ok());
         if item["enabled"] == 1
-            && let Some(next) = event.and_then(|event| event.next(now))
+            && let Some(next) = event.and_then(|event| event.next(now, &zone))
         {
             item.insert("next-run".to_owned(), next.into());
         }
@@ -118,6 +116,7 @@ fn create(lab: &mut Lab, request: &Request) -> Answer {
     }
     selection_holds(&entry)?;
     lab.file_mut(FILE).entries.push(entry);
+    lab.watch_job(&id);
     Ok(Reply::nothing())
 }
 
@@ -135,6 +134,10 @@ fn update(lab: &mut Lab, request: &Request) -> Answer {
         entry.options.insert("schedule".to_owned(), schedule);
     }
     selection_holds(&entry)?;
+    let timing = |entry: &Entry| ["schedule", "enabled"].map(|key| entry.options.get(key).cloned());
+    if lab.file(FILE).get(id).is_some_and(|before| timing(before) != timing(&entry)) {
+        lab.watch_job(id);
+    }
     if let Some(kept) = lab.file_mut(FILE).get_mut(id) {
         *kept = entry;
     }
@@ -144,6 +147,7 @@ fn update(lab: &mut Lab, request: &Request) -> Answer {
 fn delete(lab: &mut Lab, request: &Request) -> Answer {
     let id = request.params.text_or_empty("id");
     if lab.file_mut(FILE).remove(id) {
+        lab.forget_job(id);
         Ok(Reply::nothing())
     } else {
         Err(locked("id", &format!("No such job '{id}'")))
@@ -151,25 +155,6 @@ fn delete(lab: &mut Lab, request: &Request) -> Answer {
 }
 
 impl Lab {
-    /// Guests that a job covers.
-    fn covered(&self, entry: &Entry) -> Vec<u32> {
-        let ids = |key: &str| -> Vec<u32> {
-            let text = entry.options.get(key).map_or("", String::as_str);
-            text.split([',', ';', ' ']).filter_map(|id| id.parse().ok()).collect()
-        };
-        let chosen: Vec<u32> = match entry.options.get("pool") {
-            Some(pool) => {
-                self.pools.get(pool).into_iter().flat_map(|pool| pool.guests.iter().copied()).collect()
-            }
-            None if entry.options.get("all").is_some_and(|flag| flag == "1") => {
-                let excluded = ids("exclude");
-                self.vms.keys().copied().filter(|vmid| !excluded.contains(vmid)).collect()
-            }
-            None => ids("vmid"),
-        };
-        chosen.into_iter().filter(|vmid| self.vms.contains_key(vmid)).collect()
-    }
-
     /// Takes a guest out of every job; a job that is left without guests goes too.
     pub fn drop_from_backup_jobs(&mut self, vmid: u32) {
         let id = vmid.to_string();
@@ -190,47 +175,15 @@ impl Lab {
     }
 }
 
-fn included(lab: &mut Lab, request: &Request) -> Answer {
-    let id = request.params.text_or_empty("id");
-    let file = lab.file(FILE);
-    let entry = file.get(id).ok_or_else(|| Failure::parameter("id", format!("No such job '{id}'")))?;
-    let guests = lab.covered(entry).into_iter().filter_map(|vmid| {
-        let vm = lab.vms.get(&vmid)?;
-        let disks = vm.drives().filter(|(_, drive)| drive.option("media") != Some("cdrom"));
-        let disks = disks.map(|(slot, drive)| {
-            let wanted = drive.option("backup") != Some("0");
-            let reason = if wanted { "backup=yes" } else { "backup=no" };
-            json!({
-                "id": format!("{vmid}:{slot}"), "name": drive.file, "leaf": 1, "included": i32::from(wanted),
-                "reason": reason,
-            })
-        });
-        let children: Vec<Value> = disks.collect();
-        Some(json!({
-            "id": vmid, "name": vm.display_name(vmid), "type": "qemu", "leaf": 0, "children": children,
-        }))
-    });
-    Ok(json!({ "children": guests.collect::<Vec<Value>>() }).into())
-}
-
-fn not_covered(lab: &mut Lab, request: &Request) -> Answer {
-    let jobs = lab.file(FILE).entries;
-    let covered: Vec<u32> = jobs.iter().flat_map(|entry| lab.covered(entry)).collect();
-    let left = lab.vms.iter().filter(|(vmid, _)| {
-        !covered.contains(vmid) && lab.allows(&request.who, &format!("/vms/{vmid}"), &["VM.Audit"])
-    });
-    let left = left.map(|(vmid, vm)| json!({"vmid": vmid, "name": vm.display_name(*vmid), "type": "qemu"}));
-    Ok(left.collect::<Vec<Value>>().into())
-}
-
 fn analyze(lab: &mut Lab, request: &Request) -> Answer {
     let params = &request.params;
     let event = calendar::parse(params.text_or_empty("schedule"))
         .map_err(|message| Failure::parameter("schedule", message))?;
     let mut moment = params.integer("starttime").unwrap_or_else(|| lab.now());
+    let zone = lab.zone_of(lab.local_node());
     let mut events = Vec::new();
     for _ in 0..params.integer("iterations").unwrap_or(10) {
-        let Some(next) = event.next(moment) else { break };
+        let Some(next) = event.next(moment, &zone) else { break };
         events.push(json!({"timestamp": next, "utc": calendar::spelled(next)}));
         moment = next;
     }

@@ -113,7 +113,11 @@ const NOUNS: &[&[Route]] = &[
 
 /// Every registration.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    let parts = super::qemu::ROUTES.iter().chain(super::content::ROUTES).chain(super::firewall::ROUTES);
+    let parts = super::qemu::ROUTES
+        .iter()
+        .chain(super::content::ROUTES)
+        .chain(super::backup::ROUTES)
+        .chain(super::firewall::ROUTES);
     NOUNS.iter().chain(parts).copied().flatten()
 }
 

@@ -359,7 +359,11 @@ impl Lab {
             .volume(owner.node, &id)
             .cloned()
             .ok_or_else(|| Failure::died(format!("volume '{id}' does not exist")))?;
-        let size = snapshot.and_then(|name| volume.snapshots.get(name).copied()).unwrap_or(volume.size);
+        let past = snapshot.and_then(|name| volume.snapshots.get(name));
+        let (size, contents) = match past {
+            Some(past) => (past.size, past.contents.clone()),
+            None => (volume.size, volume.contents.clone()),
+        };
         let storage = target.storage.unwrap_or(&id.storage);
         let config = self.usable_storage(owner.node, storage)?;
         let wanted = target.format.unwrap_or(&volume.format);
@@ -380,6 +384,7 @@ impl Lab {
         let mut drive = Drive { file: copy.to_string(), ..source.clone() };
         if let Some(made) = self.volume_mut(owner.node, &copy) {
             made.used = volume.used;
+            made.contents = contents;
             drive.set_size(made.size);
         }
         Ok(drive)

@@ -48,7 +48,8 @@ struct Creation {
 fn create(lab: &mut Lab, request: &Request) -> Answer {
     let (node, vmid) = (request.node().to_owned(), request.vmid());
     if request.params.has("archive") {
-        return Err(Failure::new(501, "the simulated lab does not restore backups"));
+        let options = super::config::options_of(request, &OTHERS);
+        return crate::pve::backup::restore::restore(lab, request, options);
     }
     let options = requested(lab, request)?;
     if let Some(vm) = lab.vms.get(&vmid) {

@@ -205,6 +205,7 @@ impl Lab {
         log.extend(progress(size, &volume.format));
         if let Some(made) = self.volume_mut(owner.node, &id) {
             made.used = volume.used;
+            made.contents = volume.contents.clone();
         }
         let real = self.volume(owner.node, &id).map_or(size, |volume| volume.size);
         Ok((id, real))

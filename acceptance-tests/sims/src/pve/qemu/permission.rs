@@ -191,6 +191,11 @@ impl Lab {
                 self.require_any(who, &path, &["Datastore.AllocateSpace", "Datastore.Audit"])
             }
             "backup" if vmid.is_some() => self.require(who, &path, &["Datastore.AllocateSpace"]),
+            "backup" if parsed.vmid.is_some() => {
+                self.require(who, &path, &["Datastore.AllocateSpace"])?;
+                let owner = parsed.vmid.unwrap_or_default();
+                self.require(who, &format!("/vms/{owner}"), &["VM.Backup"])
+            }
             "images" | "rootdir" => match parsed.vmid {
                 owner if owner.is_some() && owner == vmid => Ok(()),
                 Some(owner) => {

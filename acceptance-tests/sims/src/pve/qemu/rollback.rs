@@ -63,8 +63,10 @@ fn restore(lab: &mut Lab, named: &Named, start: Option<&Principal>) -> Result<()
     }
     let volumes: Vec<VolumeId> = vm.drives().filter_map(|(_, drive)| VolumeId::parse(&drive.file)).collect();
     for id in volumes {
-        if let Some(volume) = lab.volume_mut(&named.node, &id) {
-            volume.size = volume.snapshots.get(&named.name).copied().unwrap_or(volume.size);
+        if let Some(volume) = lab.volume_mut(&named.node, &id)
+            && let Some(past) = volume.snapshots.get(&named.name).cloned()
+        {
+            (volume.size, volume.contents) = (past.size, past.contents);
         }
     }
     halt(lab, named.vmid);

@@ -10,6 +10,7 @@ use super::hibernate::{save_state, state_storage};
 use super::vm::{Options, Vm, public};
 use crate::pve::answer::{Answer, Failure, Reply};
 use crate::pve::content::naming::VolumeId;
+use crate::pve::content::volume::Past;
 use crate::pve::handlers::{Request, Route, route};
 use crate::pve::state::Lab;
 use crate::pve::upid::Upid;
@@ -177,7 +178,8 @@ impl Taking {
             lab.tasks.log(upid, format!("snapshotting 'drive-{key}' ({})", drive.file));
             let volume = VolumeId::parse(&drive.file).and_then(|id| lab.volume_mut(&self.node, &id));
             if let Some(volume) = volume {
-                volume.snapshots.insert(self.name.clone(), volume.size);
+                let past = Past { size: volume.size, contents: volume.contents.clone() };
+                volume.snapshots.insert(self.name.clone(), past);
             }
         }
         lab.change_vm(self.vmid, |vm| {

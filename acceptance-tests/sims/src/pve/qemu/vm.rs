@@ -208,7 +208,8 @@ pub fn drives_of(options: &Options) -> impl Iterator<Item = (&str, Drive)> {
         .filter_map(|(key, value)| Some((key.as_str(), Drive::parse(value)?)))
 }
 
-fn section(options: &Options) -> String {
+/// A section of a configuration file as text, its description in front.
+pub fn section(options: &Options) -> String {
     let mut text = String::new();
     for line in options.get("description").into_iter().flat_map(|text| text.lines()) {
         text.push_str(&format!("#{}\n", percent_encoding::utf8_percent_encode(line, COMMENT)));
