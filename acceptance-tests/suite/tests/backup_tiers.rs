@@ -108,3 +108,26 @@ fn a_pool_of_someone_else_is_not_adopted_but_can_be_imported() {
         assert!(said.contains("Pool is not empty"), "{said}");
     });
 }
+
+#[test]
+fn a_data_disk_is_warned_of_a_missing_pool_unless_it_depends_on_what_makes_it() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let planned = |pool: &str, tier: &str| {
+            let disk = format!(
+                "{pool}\nresource \"homelab_pve_data_disk\" \"this\" {{\n  name = \"a\"\n  node_name = \"pve1\"\n  \
+                 storage_name = \"local-lvm\"\n  size_gib = 1\n  {tier}\n}}\n"
+            );
+            workspace.configure(&lab.provider_block(), &disk);
+            let run = workspace.plan();
+            assert_eq!(run.code, Some(2), "{}", run.text);
+            run.text.contains("Pool does not exist yet")
+        };
+        let tier = "resource \"homelab_backup_tier\" \"this\" {\n  number = 2\n}";
+        let pool = "resource \"homelab_pve_pool\" \"this\" {\n  name = \"tier-2\"\n}";
+        assert!(planned("", "backup_tier = 2"));
+        assert!(!planned(tier, "backup_tier = homelab_backup_tier.this.number"));
+        assert!(!planned(pool, "backup_tier = 2\n  depends_on = [homelab_pve_pool.this]"));
+    });
+}

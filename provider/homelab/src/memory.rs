@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
-use pve_client::{NodeName, Permissions, Pve, Secret, TokenId};
+use pve_client::{NodeName, Permissions, PoolName, Pve, Secret, TokenId};
 use tokio::sync::Mutex;
 
 /// Answers of one run.
@@ -13,6 +13,7 @@ pub(crate) struct Memory {
     privileges: Mutex<Option<Arc<BTreeSet<String>>>>,
     time_zones: Mutex<Option<Arc<BTreeMap<NodeName, String>>>>,
     secrets: SyncMutex<BTreeMap<TokenId, Secret>>,
+    expected_pools: SyncMutex<BTreeSet<PoolName>>,
 }
 
 impl Memory {
@@ -69,5 +70,16 @@ impl Memory {
     /// The secret of a token that this run has made.
     pub(crate) fn secret(&self, token: &TokenId) -> Option<Secret> {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
+    }
+
+    /// Notes a pool that this run plans to make.
+    pub(crate) fn expect_pool(&self, pool: PoolName) {
+        self.expected_pools.lock().unwrap_or_else(PoisonError::into_inner).insert(pool);
+    }
+
+    /// Whether this run plans to make a pool. What depends on the pool is planned after it, and so learns of it.
+    pub(crate) fn expects_pool(&self, pool: &str) -> bool {
+        let pools = self.expected_pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.iter().any(|found| found.as_str() == pool)
     }
 }

@@ -199,7 +199,7 @@ impl Resource for BackupTier {
         if !plan.is_destroy() {
             fill_in(plan);
         }
-        let number = plan.want().or_else(|| plan.prior.clone()).map(|tier| tier.number);
+        let tier = plan.want().or_else(|| plan.prior.clone());
         if let Some(promise) = plan.want().and_then(|want| want.promise()) {
             let now = Timestamp::now();
             let mut said = Diagnostics::new();
@@ -211,8 +211,11 @@ impl Resource for BackupTier {
             }
             said.into_vec().into_iter().for_each(|diagnostic| plan.push(diagnostic));
         }
-        let Some(number) = number else { return Ok(()) };
-        cx.preflight(plan, &[need(format!("/pool/tier-{number}"), &["Pool.Allocate"])]).await
+        let Some(tier) = tier else { return Ok(()) };
+        if let (None, Ok(number), Some(memory)) = (&plan.prior, tier.tier(), cx.memory()) {
+            memory.expect_pool(pool_of(number)?);
+        }
+        cx.preflight(plan, &[need(format!("/pool/tier-{}", tier.number), &["Pool.Allocate"])]).await
     }
 
     async fn create(cx: &Cx, want: &Self) -> Result<TierNumber> {

@@ -120,6 +120,13 @@ impl Resource for Pool {
         text.parse().map_err(|error| Error::new("Invalid import identity", format!("{error}.")).at("name"))
     }
 
+    async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
+        if let (None, Some(want), Some(memory)) = (&plan.prior, plan.want(), cx.memory()) {
+            memory.expect_pool(want.name);
+        }
+        Ok(())
+    }
+
     async fn create(cx: &Cx, want: &Self) -> Result<PoolName> {
         let pve = cx.pve()?;
         let what = format!("create pool {:?}", want.name.as_str());

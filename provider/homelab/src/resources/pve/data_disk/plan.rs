@@ -50,6 +50,7 @@ async fn new(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
     let text = |name: &str| planned.attribute(name).as_str().map(str::to_owned);
     if let Some(pool) = text("pool_name")
         && !cluster.pools.iter().any(|found| found.as_str() == pool)
+        && !cx.memory().is_some_and(|memory| memory.expects_pool(&pool))
     {
         plan.warn(
             "backup_tier",
