@@ -36,6 +36,9 @@ pub struct Options {
     /// How long after its creation lists know nothing of a guest but its id, in milliseconds; up to 10 s on a real node.
     #[arg(long, value_name = "MS", default_value = "0", value_parser = milliseconds)]
     pub report_lag: Duration,
+    /// How long a guest boots until its agent answers, in seconds on the lab's clock.
+    #[arg(long, value_name = "SECONDS", default_value = "0")]
+    pub guest_boot: u32,
     /// Faults that are planted from the start; see the README.
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,

@@ -121,6 +121,9 @@ fn opening(
     lab.file_locks.clear();
     lab.fingerprint.clone_from(&identity.fingerprint);
     lab.task_time = u64::try_from(options.task_time.as_millis()).unwrap_or(u64::MAX);
+    if options.guest_boot > 0 {
+        lab.guest_systems.boot_seconds = options.guest_boot;
+    }
     lab.report_lag = u64::try_from(options.report_lag.as_millis()).unwrap_or(u64::MAX);
     if let Some(path) = &options.faults {
         lab.faults = read_json::<Faults>(path)?;

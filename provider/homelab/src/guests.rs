@@ -1,6 +1,8 @@
-//! The virtual machines of the cluster, of which one listing is enough for a whole run.
+//! The virtual machines of the cluster, of which one listing is enough for a whole run, and what runs inside one.
 
-use pve_client::{Error as PveError, Guest, GuestKind, Pve, VmAddress};
+use pve_client::{Error as PveError, Guest, GuestKind, Problem, Pve, VmAddress};
+
+use crate::resources::pve::vm::{Addresses, addresses_of};
 
 /// All virtual machines, by number. The cluster's list learns the name and tags of a new machine up to ten seconds
 /// late, so what it lacks comes from the machine's configuration.
@@ -29,4 +31,15 @@ async fn complete(pve: &Pve, guest: &mut Guest) -> pve_client::Result<bool> {
     guest.template = config.value("template") == Some("1");
     guest.tags = config.tags();
     Ok(true)
+}
+
+/// The present addresses of a machine by interface; nothing if it does not run or nobody inside answers.
+pub(crate) async fn addresses(pve: &Pve, at: &VmAddress) -> pve_client::Result<Option<Addresses>> {
+    let (config, found) = tokio::join!(pve.vm_config(at), pve.agent_interfaces(at));
+    match found {
+        Ok(Some(found)) => Ok(Some(addresses_of(&found, &config?, None))),
+        Ok(None) => Ok(None),
+        Err(error) if matches!(error.problem(), Problem::AgentDisabled | Problem::NotRunning) => Ok(None),
+        Err(error) => Err(error),
+    }
 }

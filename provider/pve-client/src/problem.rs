@@ -58,7 +58,7 @@ fn classify(text: &str) -> Problem {
         Problem::Protected
     } else if has("no qemu guest agent configured") {
         Problem::AgentDisabled
-    } else if has("guest agent is not running") {
+    } else if has("guest agent is not running") || has("command 'guest-") && has("got timeout") {
         Problem::AgentSilent
     } else if has("already running")
         || has("is running - ")
@@ -208,6 +208,7 @@ mod tests {
             ("VM 100 is not running", P::NotRunning),
             ("No QEMU guest agent configured", P::AgentDisabled),
             ("QEMU guest agent is not running", P::AgentSilent),
+            ("VM 100 qga command 'guest-network-get-interfaces' failed - got timeout", P::AgentSilent),
             ("VM quit/powerdown failed - got timeout", P::GuestTimeout),
             ("base volume 'local:110/base-110-disk-0.qcow2' is still in use by linked cloned", P::InUse),
             ("shrinking disks is not supported", P::Other),

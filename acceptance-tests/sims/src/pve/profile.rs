@@ -145,7 +145,7 @@ impl Profile {
                     ]
                 })
                 .collect(),
-            guest_systems: GuestSystems { react: true, agent: true },
+            guest_systems: GuestSystems { react: true, agent: true, boot_seconds: 0 },
             ..Self::default()
         }
     }

@@ -250,6 +250,8 @@ pub struct GuestSystems {
     pub react: bool,
     /// The QEMU guest agent answers where the configuration has it.
     pub agent: bool,
+    /// How long a system boots until its agent answers, in seconds on the lab's clock.
+    pub boot_seconds: u32,
 }
 
 /// A node.

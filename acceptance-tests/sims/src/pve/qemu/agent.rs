@@ -38,7 +38,8 @@ fn answering<'a>(lab: &'a Lab, request: &Request) -> Result<&'a Vm, Failure> {
         return Err(Failure::died("No QEMU guest agent configured"));
     }
     let Some(process) = &vm.process else { return Err(Failure::died(format!("VM {vmid} is not running"))) };
-    if !lab.guest_systems.agent || process.paused {
+    let boots = lab.now() < process.started_at + i64::from(lab.guest_systems.boot_seconds);
+    if !lab.guest_systems.agent || process.paused || boots {
         return Err(Failure::died("QEMU guest agent is not running"));
     }
     Ok(vm)
@@ -89,34 +90,61 @@ fn shutdown(lab: &mut Lab, request: &Request) -> Answer {
     Ok(Value::Null.into())
 }
 
-/// Addresses are those that cloud-init was told; a device on DHCP has one from a test network.
+/// Addresses are those that cloud-init was told; a device on DHCP has one from a test network, and one whose cable is out
+/// has none.
 fn interfaces(lab: &mut Lab, request: &Request) -> Answer {
     let vmid = request.vmid();
     let vm = answering(lab, request)?;
     let mut found = vec![json!({
         "name": "lo",
         "hardware-address": "00:00:00:00:00:00",
-        "ip-addresses": [{"ip-address": "127.0.0.1", "ip-address-type": "ipv4", "prefix": 8}],
+        "ip-addresses": [
+            {"ip-address": "127.0.0.1", "ip-address-type": "ipv4", "prefix": 8},
+            {"ip-address": "::1", "ip-address-type": "ipv6", "prefix": 128},
+        ],
     })];
     let cards = vm.config.iter().filter(|(key, _)| drive::is_indexed(key, "net", 32));
     for (key, network) in cards.filter_map(|(key, value)| Some((key, Network::parse(value)?))) {
         let number = key.trim_start_matches("net");
         let config = vm.get(&format!("ipconfig{number}")).unwrap_or_default();
-        let fixed =
-            options::property(config, "ip", "").filter(|ip| *ip != "dhcp").and_then(|ip| ip.split_once('/'));
-        let leased = (format!("198.51.100.{}", vmid % 254 + 1), "24".to_owned());
-        let (address, prefix) = fixed.map_or(leased, |(ip, prefix)| (ip.to_owned(), prefix.to_owned()));
+        let mac = network.mac.clone().unwrap_or_default().to_lowercase();
+        let plugged = network.options.get("link_down").is_none_or(|down| down != "1");
+        let addresses = if plugged { addresses(vmid, &mac, config) } else { Vec::new() };
         found.push(json!({
             "name": format!("eth{number}"),
-            "hardware-address": network.mac.unwrap_or_default().to_lowercase(),
-            "ip-addresses": [{
-                "ip-address": address,
-                "ip-address-type": "ipv4",
-                "prefix": prefix.parse::<u8>().unwrap_or(24),
-            }],
+            "hardware-address": mac,
+            "ip-addresses": addresses,
         }));
     }
     result(found.into())
+}
+
+fn addresses(vmid: u32, mac: &str, config: &str) -> Vec<Value> {
+    let fixed = |key: &str| {
+        let value = options::property(config, key, "")?;
+        value.split_once('/').map(|(address, prefix)| (address.to_owned(), prefix.to_owned()))
+    };
+    let leased = (format!("198.51.100.{}", vmid % 254 + 1), "24".to_owned());
+    let address = |kind: &str, (address, prefix): (String, String)| {
+        json!({
+            "ip-address": address,
+            "ip-address-type": kind,
+            "prefix": prefix.parse::<u8>().unwrap_or_default(),
+        })
+    };
+    let mut found = vec![address("ipv4", fixed("ip").unwrap_or(leased))];
+    found.extend(fixed("ip6").map(|fixed| address("ipv6", fixed)));
+    found.push(address("ipv6", (of_link(mac), "64".to_owned())));
+    found
+}
+
+/// The address that an interface gives itself, made of its hardware address.
+fn of_link(mac: &str) -> String {
+    let byte = |part: &str| u8::from_str_radix(part, 16).unwrap_or_default();
+    let bytes: Vec<u8> = mac.split(':').map(byte).chain([0; 6]).take(6).collect();
+    let halves = [[bytes[0] ^ 2, bytes[1]], [bytes[2], 0xff], [0xfe, bytes[3]], [bytes[4], bytes[5]]];
+    let parts: Vec<String> = halves.iter().map(|half| format!("{:x}", u16::from_be_bytes(*half))).collect();
+    format!("fe80::{}", parts.join(":"))
 }
 
 fn host_name(lab: &mut Lab, request: &Request) -> Answer {

@@ -1,11 +1,11 @@
 //! `homelab_pve_vm`: one virtual machine, found by its number or its name.
 
-use pve_client::{Guest, VmId};
+use pve_client::{Guest, VmAddress, VmId};
 use tf_framework::prelude::*;
 
 use crate::cx::Cx;
 use crate::errors::Explain as _;
-use crate::guests::machines;
+use crate::guests::{addresses, machines};
 
 /// Finds a virtual machine or template anywhere in the cluster, by number or by name.
 #[derive(Clone, Debug, Schema)]
@@ -34,6 +34,14 @@ pub struct Vm {
 
     /// Tags of the machine.
     pub tags: Computed<BTreeSet<String>>,
+
+    /// Whether to read `addresses`, which takes two more calls, and three seconds if nothing answers. By default not.
+    pub read_addresses: Option<bool>,
+
+    /// Present addresses by interface, as the guest names it, for the machine's own network devices; those that are only
+    /// valid on their link are left out. Only with `read_addresses`; null if the machine does not run or its guest agent
+    /// does not answer.
+    pub addresses: Computed<BTreeMap<String, Vec<String>>>,
 }
 
 impl From<Guest> for Vm {
@@ -46,6 +54,8 @@ impl From<Guest> for Vm {
             template: found.template.into(),
             pool_name: found.pool.map(|pool| pool.to_string()).into(),
             tags: found.tags.into(),
+            read_addresses: None,
+            addresses: Computed::Null,
         }
     }
 }
@@ -58,19 +68,34 @@ impl DataSource for Vm {
     }
 
     async fn read(cx: &Cx, config: Self) -> Result<Self> {
-        let machines = machines(&cx.pve()?).await.explain::<Self>(cx, "list the virtual machines")?;
+        let pve = cx.pve()?;
+        let machines = machines(&pve).await.explain::<Self>(cx, "list the virtual machines")?;
+        let found = Self::find(machines, &config)?;
+        let at = VmAddress::new(found.node.clone(), found.id);
+        let mut vm = Self::from(found);
+        if config.read_addresses == Some(true) {
+            let found = addresses(&pve, &at).await;
+            vm.addresses =
+                found.explain::<Self>(cx, format_args!("read the addresses of VM {}", at.id))?.into();
+        }
+        Ok(Self { read_addresses: config.read_addresses, ..vm })
+    }
+}
+
+impl Vm {
+    fn find(machines: Vec<Guest>, config: &Self) -> Result<Guest> {
         if let Some(number) = config.vm_id.known() {
             let id = VmId::try_from(*number).map_err(|error| {
                 Error::new("Invalid value", format!("The number cannot be used: {error}.")).at("vm_id")
             })?;
             let found = machines.into_iter().find(|guest| guest.id == id);
-            return found.map(Self::from).ok_or_else(|| missing(&format!("the number {id}")).at("vm_id"));
+            return found.ok_or_else(|| missing(&format!("the number {id}")).at("vm_id"));
         }
-        let name = config.name.into_known().unwrap_or_default();
+        let name = config.name.known().cloned().unwrap_or_default();
         let mut found: Vec<Guest> =
             machines.into_iter().filter(|guest| guest.name.as_deref() == Some(name.as_str())).collect();
         match (found.pop(), found.is_empty()) {
-            (Some(only), true) => Ok(only.into()),
+            (Some(only), true) => Ok(only),
             (Some(last), false) => Err(ambiguous(&name, found.iter().chain([&last])).at("name")),
             (None, _) => Err(missing(&format!("the name {name:?}")).at("name")),
         }

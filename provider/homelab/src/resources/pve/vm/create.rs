@@ -294,7 +294,10 @@ impl<'a> Create<'a> {
         match (want.is_template(), want.is_started()) {
             (true, _) if is_template => Ok(()),
             (true, _) => machine.become_template().await,
-            (false, true) => machine.start().await,
+            (false, true) => {
+                machine.start().await?;
+                machine.wait_for_guest(want).await
+            }
             (false, false) => Ok(()),
         }
     }

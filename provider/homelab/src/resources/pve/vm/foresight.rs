@@ -36,12 +36,12 @@ pub(super) fn destroy(plan: &mut Plan<'_, Vm>) {
     }
 }
 
-/// What a change of a machine will meet.
-pub(super) fn change(before: &Value, plan: &mut Plan<'_, Vm>) {
+/// What a change of a machine will meet. Says whether the machine is restarted for it.
+pub(super) fn change(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
     shrinking(before, plan);
     removed_disks(before, plan);
     new_firmware(before, plan);
-    restart(before, plan);
+    restart(before, plan)
 }
 
 fn entries<'a>(vm: &'a Value, map: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
@@ -130,11 +130,11 @@ fn new_firmware(before: &Value, plan: &mut Plan<'_, Vm>) {
 }
 
 /// What waits for the next start, if the machine runs.
-fn restart(before: &Value, plan: &mut Plan<'_, Vm>) {
+fn restart(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
     let after = plan.planned.clone();
     let runs = |vm: &Value| vm.attribute("started").as_bool() == Some(true);
     if !runs(before) || !runs(&after) || after.attribute("template").as_bool() == Some(true) {
-        return;
+        return false;
     }
     let reboots = after.attribute("reboot_when_needed").as_bool() != Some(false);
     let mut waiting: Vec<Path> = AT_START.iter().map(|name| Path::from(*name)).collect();
@@ -150,11 +150,13 @@ fn restart(before: &Value, plan: &mut Plan<'_, Vm>) {
         let path = |slot: &String| Path::from(map).key(slot);
         waiting.extend(new.map(|(slot, _)| path(slot)).filter(|path| before.at(path).is_null()));
     }
+    let mut restarts = false;
     for path in waiting {
         let (old, new) = (before.at(&path), after.at(&path));
         if same_settings(old, new) {
             continue;
         }
+        restarts |= reboots;
         let what = if reboots {
             "The machine is restarted during the apply, because `reboot_when_needed` is `true`."
         } else {
@@ -166,6 +168,7 @@ fn restart(before: &Value, plan: &mut Plan<'_, Vm>) {
             format!("{} runs, and takes a new `{path}` only when it starts. {what}", machine(before)),
         );
     }
+    restarts
 }
 
 /// Whether two values are the same, apart from what is known only after apply.

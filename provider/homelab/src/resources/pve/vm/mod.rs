@@ -36,6 +36,7 @@ mod takeover;
 mod unfinished;
 mod update;
 mod validate;
+mod wait_for;
 mod writes;
 
 use pve_client::VmId;
@@ -46,6 +47,7 @@ pub(crate) use creations::{Creations, Held};
 pub(in crate::resources::pve) use marker::new_nonce as nonce;
 pub(crate) use model::Vm;
 pub(in crate::resources::pve) use slot::is_disk as is_disk_slot;
+pub(crate) use wait_for::{Addresses, addresses as addresses_of};
 
 use crate::cx::Cx;
 

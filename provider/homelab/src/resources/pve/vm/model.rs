@@ -12,6 +12,7 @@ use super::disk::Disk;
 use super::firmware::{EfiDisk, TpmState};
 use super::memory::Memory;
 use super::network::Network;
+use super::wait_for::WaitFor;
 use super::{marker, slot};
 use crate::resources::pve::data_disk::DataDiskId;
 
@@ -161,6 +162,16 @@ pub struct Vm {
     #[schema(wire = "timeout", default = SHUTDOWN_SECONDS, validate = range(0, 3600))]
     pub shutdown_timeout_seconds: Defaulted<i64>,
 
+    /// What an apply waits for after it has started or restarted the machine. A plan or a refresh never waits. It needs
+    /// the guest agent.
+    pub wait_for: Option<WaitFor>,
+
+    /// Addresses by interface, as the guest names it, for the machine's own network devices; those that are only valid
+    /// on their link are left out. Only with `wait_for`, and as they were when it was over: the data source
+    /// `homelab_pve_vm` reads the present ones.
+    #[schema(keep)]
+    pub addresses: Computed<BTreeMap<String, Vec<String>>>,
+
     /// Wire names of the settings whose change waits for the next start.
     pub pending_changes: Computed<BTreeSet<String>>,
 }
@@ -199,6 +210,8 @@ impl Vm {
             cloud_init: None,
             reboot_when_needed: true.into(),
             shutdown_timeout_seconds: SHUTDOWN_SECONDS.into(),
+            wait_for: None,
+            addresses: Computed::Null,
             pending_changes: Computed::Null,
         }
     }

@@ -5,7 +5,7 @@ use tf_framework::prelude::*;
 
 use super::model::{SHUTDOWN_SECONDS, Vm};
 use super::named::Named;
-use super::{VmReference, completion, config, data_disks, ownership};
+use super::{VmReference, completion, config, data_disks, ownership, wait_for};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -89,6 +89,7 @@ pub(super) async fn read(cx: &Cx, id: &VmReference, prior: Option<&Vm>) -> Resul
     ownership::note(operation, &found.config, vm_id);
     let pool_name = pool(&pve, cx, vm_id, prior).await?;
     let mut vm = state(found.at.id, prior, &found, pool_name);
+    vm.addresses = wait_for::read(cx, prior);
     data_disks::read(cx, &pve, &found.at, &found.config, prior, &mut vm).await?;
     if operation.created_id().is_some() {
         completion::later(cx, &pve, found.at, found.config);
@@ -121,6 +122,7 @@ fn state(id: VmId, prior: Option<&Vm>, found: &Observed, pool_name: Option<pve_c
         vm_id: id.number().into(),
         pool_name,
         started: found.status.running.into(),
+        wait_for: prior.and_then(|prior| prior.wait_for.clone()),
         pending_changes: found.waiting.clone().into(),
         reboot_when_needed: prior.map_or(true.into(), |prior| prior.reboot_when_needed.clone()),
         shutdown_timeout_seconds: prior

@@ -10,8 +10,9 @@ use super::{config, ownership};
 use crate::cx::Cx;
 
 /// Makes the plan an update when the machine is marked as being made, or waits for a restart with a setting of ours.
-pub(super) fn check(cx: &Cx, plan: &mut Plan<'_, Vm>) {
-    let Some(prior) = &plan.prior else { return };
+/// Says whether it is restarted.
+pub(super) fn check(cx: &Cx, plan: &mut Plan<'_, Vm>) -> bool {
+    let Some(prior) = &plan.prior else { return false };
     let waiting = waiting(prior, plan.want().as_ref());
     let id = prior.vm_id.known().copied().unwrap_or_default();
     if ownership::is_incomplete(cx.operation()) {
@@ -24,7 +25,8 @@ pub(super) fn check(cx: &Cx, plan: &mut Plan<'_, Vm>) {
             ),
         ));
     }
-    if !waiting.is_empty() {
+    let restarts = !waiting.is_empty();
+    if restarts {
         plan.mark_unknown("pending_changes");
         plan.warn(
             "pending_changes",
@@ -36,6 +38,7 @@ pub(super) fn check(cx: &Cx, plan: &mut Plan<'_, Vm>) {
             ),
         );
     }
+    restarts
 }
 
 /// The settings of the configuration that wait for a restart which it allows. What others left waiting is not looked at.

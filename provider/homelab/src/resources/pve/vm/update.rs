@@ -64,7 +64,11 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
     }
     change_pool(&machine, prior, want).await?;
     machine.attach_data_disks(Some(prior), want).await?;
-    machine.settle_power(prior, want, running, written.cloud_init).await
+    let fresh = machine.settle_power(prior, want, running, written.cloud_init).await?;
+    if fresh || want.addresses.is_unknown() {
+        machine.wait_for_guest(want).await?;
+    }
+    Ok(())
 }
 
 /// The machine of the state, wherever it is now.
@@ -189,27 +193,27 @@ impl Machine<'_> {
         self.explain(made, "make a template of").map(drop)
     }
 
-    /// Brings the machine to run or not, and restarts it if something waits for that.
-    async fn settle_power(&self, prior: &Vm, want: &Vm, running: bool, new_data: bool) -> Result<()> {
+    /// Brings the machine to run or not, and restarts it if something waits for that. Says whether it was started.
+    async fn settle_power(&self, prior: &Vm, want: &Vm, running: bool, new_data: bool) -> Result<bool> {
         if want.is_template() {
             if prior.is_template() {
-                return Ok(());
+                return Ok(false);
             }
             if running {
                 self.stop(want.shutdown_seconds()).await?;
             }
-            return self.become_template().await;
+            return self.become_template().await.map(|()| false);
         }
         match (running, want.is_started()) {
-            (true, false) => return self.stop(want.shutdown_seconds()).await,
-            (false, true) => return self.start().await,
-            (false, false) => return Ok(()),
+            (true, false) => return self.stop(want.shutdown_seconds()).await.map(|()| false),
+            (false, true) => return self.start().await.map(|()| true),
+            (false, false) => return Ok(false),
             (true, true) => {}
         }
         let pending = self.explain(self.pve.vm_pending(&self.at).await, "read")?;
         let waiting: BTreeSet<&str> = pending.waiting().collect();
         if !waiting.is_empty() && want.may_reboot() {
-            return self.restart(want.shutdown_seconds()).await;
+            return self.restart(want.shutdown_seconds()).await.map(|()| true);
         }
         // A start writes the drive by itself; one that waits for it is not there yet.
         let config = pending.merged();
@@ -221,7 +225,7 @@ impl Machine<'_> {
         if !waiting.is_empty() {
             self.cx.operation().warn(waits(&self.at, &waiting));
         }
-        Ok(())
+        Ok(false)
     }
 }
 

@@ -9,6 +9,7 @@ pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
     super::placement::validate(config, out);
     template(config, out);
     super::clone::validate(config, out);
+    super::wait_for::validate(config, out);
     slots(config, out);
     chipset(config, out);
     memory(config, out);
