@@ -52,6 +52,8 @@ pub struct Profile {
     pub files: Vec<FileProfile>,
     /// What runs inside the VMs.
     pub guest_systems: GuestSystems,
+    /// Whether nodes have the hardware that mappings and configurations name. Otherwise they have none.
+    pub has_mapped_hardware: bool,
 }
 
 /// A file that lies on a storage from the beginning.
@@ -146,6 +148,7 @@ impl Profile {
                 })
                 .collect(),
             guest_systems: GuestSystems { react: true, agent: true, boot_seconds: 0 },
+            has_mapped_hardware: true,
             ..Self::default()
         }
     }
@@ -180,6 +183,7 @@ impl Profile {
             lab.storages.insert(storage.id.clone(), section);
         }
         lab.guest_systems = self.guest_systems;
+        lab.has_mapped_hardware = self.has_mapped_hardware;
         for file in &self.files {
             lab.place_file(&file.id, file.size, file.disk_size.unwrap_or(file.size));
         }

@@ -44,6 +44,8 @@ pub struct Lab {
     pub volumes: Volumes,
     /// What runs inside the VMs.
     pub guest_systems: GuestSystems,
+    /// Whether nodes have the hardware that mappings and configurations name. Otherwise they have none.
+    pub has_mapped_hardware: bool,
     /// CPU models of the cluster by name.
     pub cpu_models: BTreeMap<String, Options>,
     /// `cluster.fw`.

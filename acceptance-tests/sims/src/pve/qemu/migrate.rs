@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::drive::Drive;
 use super::guard::{LockedTask, lock_file, release};
+use super::passthrough::mapping_of;
 use super::vm::Vm;
 use crate::pve::answer::{Answer, Failure};
 use crate::pve::content::naming::VolumeId;
@@ -191,6 +192,7 @@ impl Migration {
         if !resources.is_empty() && !self.force {
             return Err(Failure::died(format!("VM uses local resources: {}", resources.join(", "))));
         }
+        self.check_mapped(lab, vm)?;
         for (_, drive) in vm.drives() {
             if let Some(id) = VolumeId::parse(&drive.file) {
                 let storage = self.storage_for(&id, lab);
@@ -219,6 +221,21 @@ impl Migration {
             }
         }
         Ok(())
+    }
+
+    /// Mapped devices need a counterpart on the other node, and few of them move while the VM runs.
+    fn check_mapped(&self, lab: &Lab, vm: &Vm) -> Result<(), Failure> {
+        let stays = |key: &str, value: &str| {
+            mapping_of(key, value)
+                .is_some_and(|(kind, mapping)| kind != "pci" || !lab.moves_live(kind, mapping))
+        };
+        let stuck: Vec<&str> =
+            vm.config.iter().filter(|(key, value)| stays(key, value)).map(|(key, _)| key.as_str()).collect();
+        if vm.is_running() && !stuck.is_empty() {
+            let list = stuck.join(", ");
+            return Err(Failure::died(format!("can't migrate running VM which uses mapped devices: {list}")));
+        }
+        lab.require_mappings_on(vm, &self.target)
     }
 
     fn storage_for(&self, id: &VolumeId, lab: &Lab) -> String {

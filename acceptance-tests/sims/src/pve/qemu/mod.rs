@@ -26,6 +26,7 @@ pub mod move_disk;
 pub mod network;
 pub mod normal;
 pub mod options;
+pub mod passthrough;
 pub mod pending;
 pub mod permission;
 pub mod power;

@@ -2,6 +2,8 @@
 
 use super::drive::{self, Drive, Request};
 use super::network::Network;
+use super::options::property;
+use super::passthrough::mapping_of;
 use super::vm::{Options, drives_of};
 use crate::pve::answer::Failure;
 use crate::pve::content::naming::VolumeId;
@@ -69,10 +71,8 @@ impl Lab {
             "tpmstate0" | "vmstatestorage" | "bootdisk" => "VM.Config.Disk",
             _ if drive::is_bus_key(key) || drive::is_unused_key(key) => "VM.Config.Disk",
             _ if CPU.contains(&key) || drive::is_indexed(key, "numa", 8) => "VM.Config.CPU",
-            _ if HARDWARE.contains(&key) || is_passed_through(key) => {
-                self.require_real_device(key, value)?;
-                "VM.Config.HWType"
-            }
+            _ if is_passed_through(key) => return self.require_device(actor, key, value),
+            _ if HARDWARE.contains(&key) => "VM.Config.HWType",
             _ if MEMORY.contains(&key) => "VM.Config.Memory",
             _ if drive::is_indexed(key, "net", 32) => "VM.Config.Network",
             "nameserver" | "searchdomain" => "VM.Config.Network",
@@ -96,19 +96,24 @@ impl Lab {
         self.require(actor.who, &format!("/vms/{}", actor.vmid), &[privilege])
     }
 
-    fn require_real_device(&self, key: &str, value: &str) -> Result<(), Failure> {
-        let mapped = super::options::property(value, "mapping", "").is_some();
-        let harmless = match key.trim_end_matches(|last: char| last.is_ascii_digit()) {
-            "serial" => value == "socket" || value.is_empty(),
-            "usb" => mapped || value.is_empty() || value.to_ascii_lowercase().contains("spice"),
-            "hostpci" => mapped || value.is_empty(),
-            "parallel" => false,
-            _ => true,
+    /// A device by mapping takes the right to use the mapping, and one of the node itself is for root.
+    fn require_device(&self, actor: &Actor<'_>, key: &str, value: &str) -> Result<(), Failure> {
+        self.require_vm(actor, "VM.Config.HWType")?;
+        if let Some((kind, mapping)) = mapping_of(key, value) {
+            return self.require(actor.who, &format!("/mapping/{kind}/{mapping}"), &["Mapping.Use"]);
+        }
+        let (harmless, kind) = match key.trim_end_matches(|last: char| last.is_ascii_digit()) {
+            "serial" => (value == "socket", "real"),
+            "usb" => (
+                property(value, "host", "host").is_some_and(|host| host.eq_ignore_ascii_case("spice")),
+                "real",
+            ),
+            "hostpci" => (false, "non-mapped"),
+            _ => (false, "real"),
         };
-        if harmless {
+        if harmless || value.is_empty() {
             return Ok(());
         }
-        let kind = if key.starts_with("hostpci") || key.starts_with("usb") { "non-mapped" } else { "real" };
         Err(Failure::died(format!("only root can set '{key}' config for {kind} devices")))
     }
 
@@ -222,7 +227,8 @@ fn is_cdrom(value: &str) -> bool {
     Drive::parse(value).is_some_and(|drive| drive.is_cdrom())
 }
 
-fn is_passed_through(key: &str) -> bool {
+/// Whether an option gives a VM something of its node.
+pub fn is_passed_through(key: &str) -> bool {
     [("hostpci", 16), ("parallel", 3), ("serial", 4), ("usb", 14), ("virtiofs", 10)]
         .iter()
         .any(|(family, count)| drive::is_indexed(key, family, *count))

@@ -157,6 +157,7 @@ fn run_start(lab: &mut Lab, node: &str, vmid: u32, upid: &Upid) -> Result<(), Fa
     if with_cloudinit {
         require_snippets(lab, node, &vm)?;
     }
+    let pci = lab.take_pci(node, vmid, &vm.config)?;
     if let Some(bridge) = missing_bridge(lab, node, &vm) {
         lab.tasks.log(upid, format!("bridge '{bridge}' does not exist"));
         return Err(Failure::died("start failed: QEMU exited with code 1"));
@@ -165,7 +166,7 @@ fn run_start(lab: &mut Lab, node: &str, vmid: u32, upid: &Upid) -> Result<(), Fa
     if let Some(id) = saved.as_deref().and_then(VolumeId::parse) {
         lab.free(node, &id)?;
     }
-    let process = Process { pid: upid.pid + 1, started_at: lab.now(), ..Process::default() };
+    let process = Process { pid: upid.pid + 1, started_at: lab.now(), pci, ..Process::default() };
     lab.change_vm(vmid, |vm| {
         if saved.is_some() {
             ["lock", "vmstate", "runningmachine", "runningcpu"]

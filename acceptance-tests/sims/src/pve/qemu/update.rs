@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::disks::{self, Owner};
 use super::drive::{self, Drive};
 use super::network::Network;
-use super::permission::Actor;
+use super::permission::{Actor, is_passed_through};
 use super::vm::{Options, Vm};
 use super::{boot, normal, options};
 use crate::pve::answer::Failure;
@@ -275,9 +275,13 @@ impl Change {
         let value_of = |key: &str| vm.and_then(|vm| vm.get(key)).unwrap_or_default().to_owned();
         for key in &self.delete {
             let value = value_of(key);
-            let named =
-                if key == "lock" || key == "args" || drive::is_drive_key(key) { value.as_str() } else { "" };
-            lab.require_options(&actor, [(key.as_str(), named)])?;
+            let matters =
+                key == "lock" || key == "args" || drive::is_drive_key(key) || is_passed_through(key);
+            lab.require_options(&actor, [(key.as_str(), if matters { value.as_str() } else { "" })])?;
+        }
+        // Whoever replaces a device has to be allowed to let go of the old one.
+        for key in self.set.keys().filter(|key| is_passed_through(key)) {
+            lab.require_options(&actor, [(key.as_str(), value_of(key).as_str())])?;
         }
         lab.require_options(&actor, self.set.iter().map(|(key, value)| (key.as_str(), value.as_str())))?;
         lab.require_volumes(&actor, &self.set)?;

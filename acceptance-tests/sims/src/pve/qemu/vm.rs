@@ -48,6 +48,9 @@ pub struct Process {
     /// Network devices that were plugged in after the start.
     #[serde(default)]
     pub hotplugged: Vec<String>,
+    /// Addresses of the PCI devices that it has.
+    #[serde(default)]
+    pub pci: Vec<String>,
 }
 
 impl Vm {
