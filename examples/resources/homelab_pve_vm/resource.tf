@@ -49,3 +49,32 @@ resource "homelab_pve_vm" "web" {
     name_servers = ["192.0.2.1"]
   }
 }
+
+# A machine with a graphics card of its node, by mapping.
+resource "homelab_pve_vm" "ollama" {
+  node_name = "pve1"
+  name      = "ollama"
+  machine   = "q35"
+  bios      = "ovmf"
+
+  clone    = { vm_id = homelab_pve_vm.debian.vm_id }
+  efi_disk = { storage_name = "shared", type = "4m" }
+
+  pci_devices = {
+    hostpci0 = { mapping_name = homelab_pve_pci_mapping.gpu.name, pcie = true, primary_gpu = true }
+  }
+}
+
+resource "homelab_pve_pci_mapping" "gpu" {
+  name = "gpu"
+
+  devices = [
+    {
+      node_name    = "pve1"
+      path         = "0000:01:00"
+      device_id    = "10de:1c03"
+      subsystem_id = "1043:85aa"
+      iommu_group  = 3
+    },
+  ]
+}

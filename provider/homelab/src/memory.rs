@@ -1,10 +1,14 @@
-//! What a run remembers of Proxmox VE, so that many resources ask once: permissions, known privileges, time zones.
+//! What a run remembers of Proxmox VE, so that many resources ask once, and what its plans have to know of each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
-use pve_client::{NodeName, Permissions, PoolName, Pve, Secret, TokenId};
+use pve_client::{
+    Mapping, MappingKind, MappingName, NodeName, Permissions, PoolName, Pve, Secret, TokenId, VmId,
+};
 use tokio::sync::Mutex;
+
+use crate::resources::pve::vm::PassedThrough;
 
 /// Answers of one run.
 #[derive(Debug, Default)]
@@ -14,6 +18,10 @@ pub(crate) struct Memory {
     time_zones: Mutex<Option<Arc<BTreeMap<NodeName, String>>>>,
     secrets: SyncMutex<BTreeMap<TokenId, Secret>>,
     expected_pools: SyncMutex<BTreeSet<PoolName>>,
+    mappings: Mutex<BTreeMap<MappingKind, Arc<Vec<Mapping>>>>,
+    planned_mappings: SyncMutex<BTreeMap<(MappingKind, MappingName), Mapping>>,
+    claims: SyncMutex<BTreeMap<(NodeName, MappingName), BTreeSet<String>>>,
+    passed_through: Mutex<BTreeMap<NodeName, Arc<BTreeMap<VmId, PassedThrough>>>>,
 }
 
 impl Memory {
@@ -60,6 +68,58 @@ impl Memory {
         let zones = Arc::new(zones);
         *known = Some(zones.clone());
         Ok(zones)
+    }
+
+    /// The mappings of a kind, asked once.
+    pub(crate) async fn mappings(
+        &self,
+        pve: &Pve,
+        kind: MappingKind,
+    ) -> pve_client::Result<Arc<Vec<Mapping>>> {
+        let mut known = pve.scope().run(self.mappings.lock()).await?;
+        if let Some(mappings) = known.get(&kind) {
+            return Ok(mappings.clone());
+        }
+        let mappings = Arc::new(pve.mappings(kind).await?);
+        known.insert(kind, mappings.clone());
+        Ok(mappings)
+    }
+
+    /// Notes that a mapping is planned, for the plans of what refers to it: those come later.
+    pub(crate) fn plan_mapping(&self, kind: MappingKind, mapping: Mapping) {
+        let mut planned = self.planned_mappings.lock().unwrap_or_else(PoisonError::into_inner);
+        planned.insert((kind, mapping.name.clone()), mapping);
+    }
+
+    /// A mapping as it is planned.
+    pub(crate) fn planned_mapping(&self, kind: MappingKind, name: &MappingName) -> Option<Mapping> {
+        let planned = self.planned_mappings.lock().unwrap_or_else(PoisonError::into_inner);
+        planned.get(&(kind, name.clone())).cloned()
+    }
+
+    /// Notes that a planned machine is to run with a device of a mapping, and says which others are.
+    pub(crate) fn claim(&self, node: &NodeName, mapping: &MappingName, machine: &str) -> BTreeSet<String> {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let machines = claims.entry((node.clone(), mapping.clone())).or_default();
+        let mut others = machines.clone();
+        others.remove(machine);
+        machines.insert(machine.to_owned());
+        others
+    }
+
+    /// The running machines of a node with whole PCI devices, asked once.
+    pub(crate) async fn passed_through(
+        &self,
+        pve: &Pve,
+        node: &NodeName,
+    ) -> pve_client::Result<Arc<BTreeMap<VmId, PassedThrough>>> {
+        let mut known = pve.scope().run(self.passed_through.lock()).await?;
+        if let Some(machines) = known.get(node) {
+            return Ok(machines.clone());
+        }
+        let machines = Arc::new(PassedThrough::on(pve, node).await?);
+        known.insert(node.clone(), machines.clone());
+        Ok(machines)
     }
 
     /// Keeps the secret of a token, which the service tells only once, until the state is read back.

@@ -17,11 +17,13 @@ pub(crate) struct Need {
     others: Vec<String>,
     /// One of these is enough. Names that only other versions of Proxmox VE know may be among them.
     any_of: &'static [&'static str],
+    /// The argument that needs it.
+    argument: Option<Path>,
 }
 
 /// One of some privileges on a path.
 pub(crate) fn need(path: impl Into<String>, any_of: &'static [&'static str]) -> Need {
-    Need { path: path.into(), others: Vec::new(), any_of }
+    Need { path: path.into(), others: Vec::new(), any_of, argument: None }
 }
 
 /// Whether a plan changes anything.
@@ -63,6 +65,12 @@ impl Need {
         self
     }
 
+    /// What in the configuration needs it.
+    pub(crate) fn at(mut self, argument: Path) -> Self {
+        self.argument = Some(argument);
+        self
+    }
+
     fn met_by(&self, permissions: &Permissions) -> bool {
         std::iter::once(&self.path).chain(&self.others).any(|path| self.met_on(path, permissions))
     }
@@ -97,7 +105,11 @@ impl Need {
             "{identity} is not allowed to make this change of a homelab_{type_name}. {}",
             errors::how_to_grant(identity, &self.path, &names)
         );
-        Diagnostic::error("Permission is missing", detail)
+        let message = Diagnostic::error("Permission is missing", detail);
+        match &self.argument {
+            Some(argument) => message.at(argument.clone()),
+            None => message,
+        }
     }
 }
 

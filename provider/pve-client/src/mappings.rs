@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{Call, Changes, MappingName, Params, Pve, Result, Settings};
 
 /// What a mapping stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MappingKind {
     /// PCI devices.
     Pci,

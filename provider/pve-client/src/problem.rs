@@ -31,6 +31,10 @@ pub enum Problem {
     NotMember,
     /// A file or volume is still used by something.
     InUse,
+    /// A device of the node serves another running machine.
+    DeviceInUse,
+    /// A mapping has nothing on the node, or what it has is not what it says.
+    MappingUnusable,
     /// The guest did not react in time.
     GuestTimeout,
     /// The task was stopped.
@@ -60,6 +64,12 @@ fn classify(text: &str) -> Problem {
         Problem::AgentDisabled
     } else if has("guest agent is not running") || has("command 'guest-") && has("got timeout") {
         Problem::AgentSilent
+    } else if text.starts_with("pci device '") && has("use by vmid")
+        || text.starts_with("could not find a free device")
+    {
+        Problem::DeviceInUse
+    } else if has("device mapping not found for") || has("mapping invalid") {
+        Problem::MappingUnusable
     } else if has("already running")
         || has("is running - ")
         || text.ends_with("if vm is running")
@@ -209,6 +219,14 @@ mod tests {
             ("No QEMU guest agent configured", P::AgentDisabled),
             ("QEMU guest agent is not running", P::AgentSilent),
             ("VM 100 qga command 'guest-network-get-interfaces' failed - got timeout", P::AgentSilent),
+            ("PCI device '0000:01:00.0' already in use by VMID '104'", P::DeviceInUse),
+            ("PCI device '0000:01:00.0' is currently reserved for use by VMID '104'", P::DeviceInUse),
+            ("PCI device mapping not found for 'gpu'", P::MappingUnusable),
+            ("USB device mapping not found for 'stick'", P::MappingUnusable),
+            (
+                "PCI device mapping invalid (hardware probably changed): missing expected property 'subsystem-id'",
+                P::MappingUnusable,
+            ),
             ("VM quit/powerdown failed - got timeout", P::GuestTimeout),
             ("base volume 'local:110/base-110-disk-0.qcow2' is still in use by linked cloned", P::InUse),
             ("shrinking disks is not supported", P::Other),

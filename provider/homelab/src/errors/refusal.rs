@@ -128,6 +128,16 @@ fn advice(problem: Problem) -> (Option<&'static str>, &'static str) {
         }
         Problem::NotMember => (Some("Not in the pool"), "Plan again: somebody else has removed it."),
         Problem::InUse => (Some("Object is in use"), "Delete or detach what uses it first."),
+        Problem::DeviceInUse => (
+            Some("Device is in use"),
+            "A device of a node serves one running machine at a time. Stop the other machine, or let one of them go \
+             without the device, and apply again.",
+        ),
+        Problem::MappingUnusable => (
+            Some("Mapping is not usable"),
+            "The mapping has to name a device that is there, on the node of the machine, with the vendor, the subsystem \
+             and the IOMMU group that the node tells of it. Compare it with the hardware of the node.",
+        ),
         Problem::GuestTimeout => (
             Some("Guest did not react"),
             "The guest ignored the request to shut down: it may have no ACPI support or agent, or hang. Shut it down by \

@@ -23,6 +23,10 @@ fn object<M: Mapped>(name: &MappingName) -> Object<'_> {
 }
 
 pub(super) async fn plan<M: Mapped>(cx: &Cx, plan: &mut Plan<'_, M>) -> Result<()> {
+    if let (Some(want), Some(memory)) = (plan.want(), cx.memory()) {
+        let mapping = Mapping { name: want.name().clone(), settings: want.settings() };
+        memory.plan_mapping(M::KIND, mapping);
+    }
     cx.preflight(plan, &[need(format!("/mapping/{}", M::KIND), &["Mapping.Modify"])]).await
 }
 

@@ -7,7 +7,7 @@ use super::marker::Marker;
 use super::model::Vm;
 use super::named::{Named, Pair};
 use super::writes::{Writes, parsed, property, truth};
-use super::{agent, cdrom, cloud_init, cpu, disk, firmware, memory, network, slot};
+use super::{agent, cdrom, cloud_init, cpu, disk, firmware, memory, network, pci, slot};
 
 /// Name under which the machine type may stand in its property string.
 const MACHINE: Option<&str> = Some("type");
@@ -32,6 +32,7 @@ pub(super) fn read(named: Named<'_, Vm>, config: &VmConfig, rest: Vm) -> Vm {
         disks: disk::read(named.of(|vm| &vm.disks), config),
         cdroms: cdrom::read(named.of(|vm| &vm.cdroms), config),
         networks: network::read(named.of(|vm| &vm.networks), config),
+        pci_devices: pci::read(named.of(|vm| &vm.pci_devices), config),
         efi_disk: firmware::read_efi(named.of(|vm| &vm.efi_disk), config),
         tpm_state: firmware::read_tpm(named.of(|vm| &vm.tpm_state), config),
         cloud_init: cloud_init::read(named.of(|vm| &vm.cloud_init), config),
@@ -107,6 +108,7 @@ pub(super) fn write<'a>(vm: Pair<'_, Vm>, marker: &Marker, current: &'a VmConfig
     disk::write(vm.of(|vm| &vm.disks), &mut out);
     cdrom::write(vm.of(|vm| &vm.cdroms), &mut out);
     network::write(vm.of(|vm| &vm.networks), &mut out);
+    pci::write(vm.of(|vm| &vm.pci_devices), &mut out);
     firmware::write_efi(vm.of(|vm| &vm.efi_disk), &mut out);
     firmware::write_tpm(vm.of(|vm| &vm.tpm_state), &mut out);
     cloud_init::write(vm.of(|vm| &vm.cloud_init), first_storage(vm.want, current), &mut out);

@@ -25,6 +25,9 @@ const AT_START: [&str; 13] = [
 /// Settings of a disk that a running machine takes only at its next start.
 const DISK_AT_START: [&str; 6] = ["discard", "ssd", "io_thread", "cache", "async_io", "read_only"];
 
+/// Devices by slot that a running machine gets, changes and loses only at its next start.
+const SLOTS_AT_START: [&str; 1] = ["pci_devices"];
+
 /// What a destroy will meet.
 pub(super) fn destroy(plan: &mut Plan<'_, Vm>) {
     if plan.prior.as_ref().is_some_and(|prior| prior.protection == Some(true)) {
@@ -151,6 +154,11 @@ fn restart(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
         waiting.extend(new.map(|(slot, _)| path(slot)).filter(|path| before.at(path).is_null()));
     }
     let mut restarts = false;
+    for map in SLOTS_AT_START {
+        let slots: BTreeSet<&String> =
+            entries(before, map).chain(entries(&after, map)).map(|(slot, _)| slot).collect();
+        waiting.extend(slots.into_iter().map(|slot| Path::from(map).key(slot)));
+    }
     for path in waiting {
         let (old, new) = (before.at(&path), after.at(&path));
         if same_settings(old, new) {

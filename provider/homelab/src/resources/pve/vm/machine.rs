@@ -40,6 +40,9 @@ impl Machine<'_> {
         if slot::is_network(wire) {
             return entry("networks");
         }
+        if slot::is_pci(wire) {
+            return entry("pci_devices");
+        }
         if slot::is_ip_config(wire) {
             return entry("cloud_init.ip_configs");
         }

@@ -12,6 +12,7 @@ use super::disk::Disk;
 use super::firmware::{EfiDisk, TpmState};
 use super::memory::Memory;
 use super::network::Network;
+use super::pci::Pci;
 use super::wait_for::WaitFor;
 use super::{marker, slot};
 use crate::resources::pve::data_disk::DataDiskId;
@@ -137,6 +138,11 @@ pub struct Vm {
     #[schema(validate = slot::NETWORK_SLOTS)]
     pub networks: Option<BTreeMap<String, Network>>,
 
+    /// PCI devices of the node by slot, for example `hostpci0` for a graphics card. One device serves one running
+    /// machine at a time.
+    #[schema(validate = slot::PCI_SLOTS)]
+    pub pci_devices: Option<BTreeMap<String, Pci>>,
+
     /// The disk with the variables of an EFI firmware.
     #[schema(wire = "efidisk0")]
     pub efi_disk: Option<EfiDisk>,
@@ -204,6 +210,7 @@ impl Vm {
             data_disks: None,
             cdroms: None,
             networks: None,
+            pci_devices: None,
             efi_disk: None,
             tpm_state: None,
             clone: None,

@@ -15,7 +15,9 @@ impl Machine<'_> {
     /// Starts the machine. One that runs already is fine.
     pub(super) async fn start(&self) -> Result<()> {
         let started = self.power("start", true, || self.pve.start_vm(&self.at)).await;
-        self.explain(started, "start")
+        let blamed = started.as_ref().err().is_some_and(|error| error.problem() == Problem::DeviceInUse);
+        let started = self.explain(started, "start");
+        if blamed { started.map_err(|error| error.at("pci_devices")) } else { started }
     }
 
     /// Asks the guest to shut down, and pulls the plug when it takes longer than it may.

@@ -5,6 +5,9 @@ use tf_framework::{Validator, Value};
 /// Buses that take disks, and how many slots each has (qemu-server 9.2.6, `Drive.pm`).
 const DISKS: [(&str, u32); 4] = [("ide", 4), ("sata", 6), ("scsi", 31), ("virtio", 16)];
 
+/// Devices of the node (qemu-server 9.2.6, `PCI.pm`).
+const PCI: [(&str, u32); 1] = [("hostpci", 16)];
+
 /// Buses whose disks can be plugged in and out while the machine runs.
 const DATA_DISKS: [(&str, u32); 2] = [("scsi", 31), ("virtio", 16)];
 
@@ -45,6 +48,11 @@ pub(super) fn is_ip_config(key: &str) -> bool {
     is_one_of(&IP_CONFIGS, key)
 }
 
+/// Whether a wire key is a PCI device of the node.
+pub(super) fn is_pci(key: &str) -> bool {
+    is_one_of(&PCI, key)
+}
+
 /// Whether a wire key is a volume of the firmware.
 pub(super) fn is_firmware(key: &str) -> bool {
     matches!(key, "efidisk0" | "tpmstate0")
@@ -62,6 +70,8 @@ pub(super) const DATA_DISK_SLOTS: Slots = Slots(&DATA_DISKS);
 pub(super) const CDROM_SLOTS: Slots = Slots(&CDROMS);
 /// Keys are network devices.
 pub(super) const NETWORK_SLOTS: Slots = Slots(&NETWORKS);
+/// Keys are PCI devices of the node.
+pub(super) const PCI_SLOTS: Slots = Slots(&PCI);
 /// Keys are cloud-init settings of network devices.
 pub(super) const IP_CONFIG_SLOTS: Slots = Slots(&IP_CONFIGS);
 

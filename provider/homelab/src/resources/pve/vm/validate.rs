@@ -16,6 +16,7 @@ pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
     cloud_init(config, out);
     disks(config, out);
     data_disks(config, out);
+    super::pci::validate(config, out);
     if config.attribute("bios").as_str() == Some("seabios") && config.attribute("efi_disk").is_set() {
         out.error(
             "efi_disk",
