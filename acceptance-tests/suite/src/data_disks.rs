@@ -1,5 +1,7 @@
 //! A data disk and a machine that uses it, applied again and again, and judged by what the lab has after each.
 
+mod judge;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +27,14 @@ pub struct World {
     pub disk: Option<State>,
     /// The machine's state.
     pub vm: Option<State>,
+}
+
+/// A world at one moment, to go back to, also in another lab.
+#[derive(Clone)]
+pub struct Saved {
+    lab: Value,
+    disk: Option<State>,
+    vm: Option<State>,
 }
 
 /// How a run ended.
@@ -58,7 +68,7 @@ async fn end(plugin: &mut Plugin) {
 }
 
 impl World {
-    /// A lab with the pools of the tiers, and a disk that is not made yet.
+    /// A lab with the pools and jobs of the tiers, a pool `web`, and a disk that is not made yet.
     #[must_use]
     pub fn new(ownership: &str, tier: &str) -> Self {
         Self::with(&["--task-time", "5"], ownership, tier)
@@ -68,18 +78,34 @@ impl World {
     #[must_use]
     pub fn with(arguments: &[&str], ownership: &str, tier: &str) -> Self {
         let lab = Lab::with(arguments);
-        for tier in 1..=4 {
-            lab.request(
-                "POST",
-                "/api2/json/pools",
-                Some(&json!({ "poolid": format!("tier-{tier}") }).to_string()),
-            );
+        for pool in ["tier-1", "tier-2", "tier-3", "tier-4", "web"] {
+            lab.request("POST", "/api2/json/pools", Some(&json!({ "poolid": pool }).to_string()));
+        }
+        for tier in ["1", "3"] {
+            let job = json!({
+                "id": format!("t{tier}"), "pool": format!("tier-{tier}"), "storage": "shared",
+                "schedule": format!("{tier}:00"),
+            });
+            lab.request("POST", "/api2/json/cluster/backup", Some(&job.to_string()));
         }
         let disk_config = json!({
             "name": "pg", "node_name": "pve1", "storage_name": "shared", "size_gib": 2, "backup_tier": tier,
             "deletion_protection": false, "ownership": ownership,
         });
         Self { lab: Arc::new(lab), disk_config, disk: None, vm: None }
+    }
+
+    /// The world as it is.
+    #[must_use]
+    pub fn save(&self) -> Saved {
+        Saved { lab: self.lab.state(), disk: self.disk.clone(), vm: self.vm.clone() }
+    }
+
+    /// Goes back to a moment.
+    pub fn restore(&mut self, saved: &Saved) {
+        self.lab.restore(&saved.lab);
+        self.disk.clone_from(&saved.disk);
+        self.vm.clone_from(&saved.vm);
     }
 
     /// One apply of both, with a disk that stays.
@@ -150,6 +176,7 @@ impl World {
         let mut said = String::new();
         for _ in 0..3 {
             let run = self.apply(vm).await;
+            self.check_always(story);
             if run.worked {
                 let again = self.apply(vm).await;
                 assert!(again.worked && !again.changed, "{story}: the next plan is empty: {}", again.said);
@@ -192,51 +219,6 @@ impl World {
     pub fn value(&self) -> Value {
         self.disk.as_ref().map(|disk| disk.value.to_json()).expect("there is a disk")
     }
-
-    /// What must hold whenever an apply has worked.
-    fn check(&self, vm: Option<&Value>, story: &str) {
-        let state = self.lab.state();
-        let holder = state["vms"][self.holder().to_string()]["config"].clone();
-        let serial = holder_serial(&holder);
-        assert_eq!(state["torn"], json!([]), "{story}: a volume was on two buses");
-        assert_eq!(holder["protection"], "1", "{story}: the holder is protected: {holder}");
-        let slot = vm.and_then(|vm| vm["data_disks"].as_object()).and_then(|slots| slots.keys().next());
-        let user = vm.map(|vm| state["vms"][vm["vm_id"].to_string()]["config"].clone()).unwrap_or_default();
-        let tier = self.disk_config["backup_tier"].as_str().unwrap_or_default();
-        let (bus, member) = match (slot, vm) {
-            (Some(slot), Some(vm)) => (user[slot].clone(), vm["vm_id"].as_u64().unwrap_or_default()),
-            _ => (holder["scsi0"].clone(), self.holder()),
-        };
-        let bus = bus.as_str().unwrap_or_default();
-        assert!(
-            bus.contains(&format!("serial={serial}")),
-            "{story}: the disk is where it is to be: {holder} {user}"
-        );
-        let backed_up = if tier == "0" { "backup=0" } else { "backup=1" };
-        assert!(bus.contains(backed_up), "{story}: backups are as the tier says: {bus}");
-        if tier != "0" {
-            let pool = state["pools"][format!("tier-{tier}")]["guests"].to_string();
-            assert!(
-                pool.contains(&member.to_string()),
-                "{story}: VM {member} is in the pool of its tier: {pool}"
-            );
-        }
-        if slot.is_some() {
-            assert!(holder.get("scsi0").is_none(), "{story}: the holder has let go: {holder}");
-        }
-    }
-}
-
-/// The serial number that a holder records.
-fn holder_serial(holder: &Value) -> String {
-    let text = holder["description"].as_str().unwrap_or_default();
-    let text = percent_decoded(text);
-    let rest = text.split("\"serial\":\"").nth(1).unwrap_or_default();
-    rest.split('"').next().unwrap_or_default().to_owned()
-}
-
-fn percent_decoded(text: &str) -> String {
-    text.replace("%0A", "\n").replace("%3A", ":").replace("%22", "\"")
 }
 
 impl Run {

@@ -194,6 +194,15 @@ impl Lab {
         assert!(answer["volume"].is_string(), "nothing was written: {answer}");
     }
 
+    /// Takes up a state that was read before, maybe of another lab.
+    pub fn restore(&self, state: &Value) {
+        // Too long for an argument.
+        let file = self.folder.path().join("state.json");
+        std::fs::write(&file, state.to_string()).expect("the folder is ours");
+        let answer = self.request("PUT", "/lab/state", Some(&format!("@{}", file.display())));
+        assert_eq!(answer, serde_json::json!({}), "the lab refused a state of its own");
+    }
+
     /// Plants one fault, described as in the lab's README.
     pub fn plant(&self, fault: &Value) {
         let body = serde_json::json!({ "faults": [fault] }).to_string();

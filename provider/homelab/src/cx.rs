@@ -7,6 +7,7 @@ use tf_framework::prelude::*;
 
 use crate::errors::{self, Explain as _};
 use crate::memory::Memory;
+use crate::resources::pve::data_disk::uses;
 use crate::resources::pve::network::batch::Batches;
 use crate::resources::pve::vm::Creations;
 
@@ -17,6 +18,7 @@ pub struct Clients {
     pub(crate) memory: Memory,
     pub(crate) creations: Creations,
     pub(crate) network_batches: Batches,
+    pub(crate) uses_of_volumes: uses::Found,
 }
 
 impl Clients {
@@ -26,6 +28,7 @@ impl Clients {
             memory: Memory::default(),
             creations: Creations::default(),
             network_batches: Batches::default(),
+            uses_of_volumes: uses::Found::default(),
         }
     }
 }
@@ -82,9 +85,21 @@ impl Cx {
         }
     }
 
+    /// Forgets the backup jobs, after a change of them.
+    pub(crate) async fn forget_backup_jobs(&self) {
+        if let Some(memory) = self.memory() {
+            memory.forget_backup_jobs().await;
+        }
+    }
+
     /// The changes of nodes' networks that this run gathers.
     pub(crate) fn network_batches(&self) -> Option<&Batches> {
         self.clients.as_ref().map(|clients| &clients.network_batches)
+    }
+
+    /// Which machines had which volumes on a bus when this run asked first.
+    pub(crate) fn uses_of_volumes(&self) -> Option<&uses::Found> {
+        self.clients.as_ref().map(|clients| &clients.uses_of_volumes)
     }
 
     /// The machines that this run of the provider is making.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
 use pve_client::{
-    Mapping, MappingKind, MappingName, NodeName, Permissions, PoolName, Pve, Secret, TokenId, VmId,
+    BackupJob, Mapping, MappingKind, MappingName, NodeName, Permissions, PoolName, Pve, Secret, TokenId, VmId,
 };
 use tokio::sync::Mutex;
 
@@ -16,6 +16,7 @@ pub(crate) struct Memory {
     permissions: Mutex<Option<Arc<Permissions>>>,
     privileges: Mutex<Option<Arc<BTreeSet<String>>>>,
     time_zones: Mutex<Option<Arc<BTreeMap<NodeName, String>>>>,
+    backup_jobs: Mutex<Option<Arc<Vec<BackupJob>>>>,
     secrets: SyncMutex<BTreeMap<TokenId, Secret>>,
     expected_pools: SyncMutex<BTreeSet<PoolName>>,
     mappings: Mutex<BTreeMap<MappingKind, Arc<Vec<Mapping>>>>,
@@ -120,6 +121,22 @@ impl Memory {
         let machines = Arc::new(PassedThrough::on(pve, node).await?);
         known.insert(node.clone(), machines.clone());
         Ok(machines)
+    }
+
+    /// The backup jobs, asked once.
+    pub(crate) async fn backup_jobs(&self, pve: &Pve) -> pve_client::Result<Arc<Vec<BackupJob>>> {
+        let mut known = pve.scope().run(self.backup_jobs.lock()).await?;
+        if let Some(jobs) = known.as_ref() {
+            return Ok(jobs.clone());
+        }
+        let jobs = Arc::new(pve.backup_jobs().await?);
+        *known = Some(jobs.clone());
+        Ok(jobs)
+    }
+
+    /// Forgets the backup jobs, after a change of them.
+    pub(crate) async fn forget_backup_jobs(&self) {
+        *self.backup_jobs.lock().await = None;
     }
 
     /// Keeps the secret of a token, which the service tells only once, until the state is read back.

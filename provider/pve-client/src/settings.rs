@@ -104,6 +104,13 @@ impl Settings {
         self
     }
 
+    /// The others.
+    #[must_use]
+    pub fn without(&self, names: &[&str]) -> Self {
+        let kept = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        Self(kept.map(|(name, setting)| (name.clone(), setting.clone())).collect())
+    }
+
     /// The text of an option.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name)? {

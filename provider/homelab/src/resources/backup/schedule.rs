@@ -12,6 +12,7 @@ use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::preflight::{changes, need};
 use crate::resources::pve::backup_job::Fleecing;
+use crate::resources::pve::data_disk::companions::{self, Fate};
 use crate::resources::pve::lifecycle::{Object, if_there};
 use crate::resources::pve::prune::PruneBackups;
 use crate::resources::pve::text::one_trimmed_line;
@@ -20,7 +21,10 @@ use crate::resources::pve::text::one_trimmed_line;
 /// tier says.
 ///
 /// All jobs of a node take turns, and one that waits for more than three hours fails. So each tier starts half an hour
-/// after the one before it, unless `start_delay_minutes` says otherwise. For anything that this resource does not offer,
+/// after the one before it, unless `start_delay_minutes` says otherwise.
+///
+/// A machine that uses data disks of the tier and is in a pool of your own gets a companion of the job: one of the same
+/// settings that backs up this machine. It comes, changes and goes with the job and with the disks. For anything that this resource does not offer,
 /// there is `homelab_pve_backup_job`.
 #[derive(Clone, Debug, PartialEq, Schema)]
 #[schema(name = "backup_schedule")]
@@ -242,6 +246,8 @@ impl Resource for BackupSchedule {
                 || pve.create_backup_job(&id, &settings),
             )
             .await?;
+        companions::follow(cx, &pve, &id, Fate::Made).await?;
+        cx.forget_backup_jobs().await;
         Ok(id.to_string())
     }
 
@@ -266,12 +272,16 @@ impl Resource for BackupSchedule {
         if changes.set.text("notes-template").is_some() {
             changes.set = changes.set.set("storage", &change.want.storage_name);
         }
+        companions::follow(cx, &pve, &id, Fate::Changes(&changes)).await?;
+        cx.forget_backup_jobs().await;
         let object = Object::new("backup job", &id, "job_id");
         object.change::<Self, _, _>(cx, || pve.change_backup_job(&id, &changes)).await
     }
 
     async fn delete(cx: &Cx, id: &String, _prior: &Self) -> Result<()> {
         let (pve, id) = (cx.pve()?, job(id)?);
+        companions::follow(cx, &pve, &id, Fate::Goes).await?;
+        cx.forget_backup_jobs().await;
         let object = Object::new("backup job", &id, "job_id");
         object.delete::<Self, _, _>(cx, || pve.delete_backup_job(&id)).await
     }

@@ -8,6 +8,7 @@ use tf_framework::prelude::*;
 
 use super::BackupSchedule;
 use crate::cx::Cx;
+use crate::resources::pve::data_disk::companions;
 
 /// How much later than the tier before it a tier starts.
 const STEP_MINUTES: i64 = 30;
@@ -60,8 +61,9 @@ pub(super) async fn tell_of_others(cx: &Cx, plan: &mut Plan<'_, BackupSchedule>,
     let Ok(pve) = cx.pve() else { return };
     let Ok(jobs) = pve.backup_jobs().await else { return };
     let ours = want.job_id.known();
-    for job in jobs.iter().filter(|job| Some(&job.id) != ours && job.settings.truth("enabled") != Some(false))
-    {
+    // Companions start with their job; they are meant to take turns.
+    let others = jobs.iter().filter(|job| Some(&job.id) != ours && companions::of(job).is_none());
+    for job in others.filter(|job| job.settings.truth("enabled") != Some(false)) {
         let other = job.settings.parsed::<CalendarEvent>("schedule");
         if let Some(moment) = other.and_then(|other| meeting(&event, &other, Timestamp::now())) {
             plan.warn(

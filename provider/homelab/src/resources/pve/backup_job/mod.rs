@@ -10,6 +10,7 @@ pub(crate) use self::tuning::Fleecing;
 use self::tuning::Performance;
 use crate::cx::Cx;
 use crate::preflight::need;
+use crate::resources::pve::data_disk::companions::{self, Fate};
 use crate::resources::pve::lifecycle::Object;
 use crate::resources::pve::prune::PruneBackups;
 use crate::resources::pve::schedule;
@@ -298,6 +299,10 @@ impl Resource for BackupJob {
                 || pve.create_backup_job(&want.job_id, &settings),
             )
             .await?;
+        if companions::concern(want.pool_name.as_ref()) {
+            companions::follow(cx, &pve, &want.job_id, Fate::Made).await?;
+        }
+        cx.forget_backup_jobs().await;
         Ok(want.job_id.clone())
     }
 
@@ -309,11 +314,20 @@ impl Resource for BackupJob {
     async fn update(cx: &Cx, id: &JobId, change: Change<'_, Self>) -> Result<()> {
         let pve = cx.pve()?;
         let changes = change.prior.settings().changes_to(&change.want.settings());
+        let pools = [&change.prior.pool_name, &change.want.pool_name];
+        if pools.iter().any(|pool| companions::concern(pool.as_ref())) {
+            companions::follow(cx, &pve, id, Fate::Changes(&changes)).await?;
+        }
+        cx.forget_backup_jobs().await;
         object(id).change::<Self, _, _>(cx, || pve.change_backup_job(id, &changes)).await
     }
 
-    async fn delete(cx: &Cx, id: &JobId, _prior: &Self) -> Result<()> {
+    async fn delete(cx: &Cx, id: &JobId, prior: &Self) -> Result<()> {
         let pve = cx.pve()?;
+        if companions::concern(prior.pool_name.as_ref()) {
+            companions::follow(cx, &pve, id, Fate::Goes).await?;
+        }
+        cx.forget_backup_jobs().await;
         object(id).delete::<Self, _, _>(cx, || pve.delete_backup_job(id)).await
     }
 }

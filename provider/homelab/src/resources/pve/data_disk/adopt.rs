@@ -130,7 +130,7 @@ fn tell(cx: &Cx, found: &Holder) {
         "Data disk is converted",
         format!(
             "VM {} on node {:?} owns a volume without being a holder of this provider. {used} The next apply makes it \
-             one: its description and its protection change, and it lets go of the volume while that is in use. No byte \
+             one: its name, its description and its protection change, and it lets go of the volume while that is in use. No byte \
              of the volume is touched.",
             found.at.id,
             found.at.node.as_str()

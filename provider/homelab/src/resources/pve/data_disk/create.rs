@@ -182,6 +182,7 @@ impl Create<'_> {
             name: want.name.clone(),
             serial: id.serial(),
             tier: want.backup_tier,
+            former_tier: None,
             ownership: want.owner(),
             at: None,
         };

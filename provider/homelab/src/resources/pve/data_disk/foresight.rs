@@ -1,8 +1,10 @@
 //! What a plan of a machine says about its data disks: what backs them up, and what will not work with them.
 
-use pve_client::{Cluster, HaServiceId, NodeName, PoolName, Pve, VmId};
+use pve_client::{BackupJob, Cluster, HaServiceId, NodeName, PoolName, Pve, VmId};
 use tf_framework::prelude::*;
 
+use super::companions;
+use super::coverage::is_own;
 use super::holder::Holder;
 use super::model::Ownership;
 use super::tier::BackupTier;
@@ -135,70 +137,138 @@ impl Foresight<'_> {
         let tiers: BTreeSet<BackupTier> = disks.iter().map(|(_, holder)| holder.record.tier).collect();
         let strictest = BackupTier::strictest(tiers.iter().copied());
         let Some(tier_pool) = strictest.pool() else { return };
-        let own_pool: Option<PoolName> =
+        let chosen: Option<PoolName> =
             after.attribute("pool_name").as_str().and_then(|name| name.parse().ok());
+        let found = chosen.as_ref().and_then(BackupTier::of_pool);
+        if let Some(found) = found.filter(|found| BackupTier::strictest([*found, strictest]) != *found) {
+            let Error(messages) = looser_pool(found, strictest);
+            messages.into_iter().for_each(|message| plan.push(message));
+            return;
+        }
         let list = disks.iter().map(|(slot, holder)| {
             let tier = holder.record.tier;
             let fate = if tier.is_backed_up() { "in" } else { "left out of" };
             format!("  {slot}: {:?}, tier {tier}, {fate} the machine's backups", holder.record.name)
         });
         let list = list.collect::<Vec<_>>().join("\n");
-        let pool = own_pool.as_ref().unwrap_or(&tier_pool);
-        let jobs = self.jobs(pool, vm).await;
-        let covered = match &jobs {
-            None => "Whether a job does so now could not be read.".to_owned(),
-            Some(jobs) if jobs.is_empty() => format!(
-                "No enabled backup job does so now. Make one, for example a `homelab_backup_schedule`, or a \
-                 `homelab_pve_backup_job` with `pool_name = {:?}`.",
-                pool.as_str()
-            ),
-            Some(jobs) => format!("Now that is: {}.", jobs.join(", ")),
-        };
         let several = if tiers.iter().filter(|tier| tier.is_backed_up()).count() > 1 {
-            " A machine is in one pool only, so all of its disks follow the strictest tier."
+            " A machine is backed up as a whole, so all of its disks follow the strictest tier."
         } else {
             ""
         };
-        let (summary, how) = match &own_pool {
+        let jobs = self.pve.backup_jobs().await.ok();
+        let own = chosen.as_ref().filter(|pool| is_own(Some(pool)));
+        let (summary, how, covered) = match own {
             Some(own) => (
-                "Backups need a job",
+                "Backups need companions",
                 format!(
-                    "The machine is in the pool {:?}, which `pool_name` chooses, so the job of the pool {:?} does not take \
-                     it. While these disks are attached, a job has to name the machine or its pool.",
+                    "The machine is in the pool {:?}, which `pool_name` chooses, so the jobs of the pool {:?} do not take \
+                     it. While these disks are attached, each of those jobs has a companion of the same settings for this \
+                     machine.{several}{}",
                     own.as_str(),
-                    tier_pool.as_str()
+                    tier_pool.as_str(),
+                    others_of_own_pool(own, jobs.as_deref(), vm),
                 ),
+                companions_of(&tier_pool, jobs.as_deref(), vm),
             ),
             None => (
                 "Backups go through the machine",
                 format!(
                     "While these disks are attached, the machine is in the pool {:?}, and the job of that pool backs it \
                      up. Its other disks are left out unless their `backup` is `true`.{several}",
-                    tier_pool.as_str()
+                    chosen.as_ref().unwrap_or(&tier_pool).as_str()
                 ),
+                jobs_of(chosen.as_ref().unwrap_or(&tier_pool), jobs.as_deref(), vm),
             ),
         };
         plan.warn("data_disks", summary, format!("{how} {covered}\n\n{list}"));
     }
+}
 
-    /// The enabled jobs that take a machine in a pool; nothing when they cannot be read.
-    async fn jobs(&self, pool: &PoolName, vm: Option<VmId>) -> Option<Vec<String>> {
-        let jobs = self.pve.backup_jobs().await.ok()?;
-        let takes = |settings: &pve_client::Settings| {
-            let vm = vm.map(|vm| vm.to_string());
-            let named =
-                vm.as_ref().is_some_and(|vm| settings.word_set("vmid").is_some_and(|ids| ids.contains(vm)));
-            let excluded = vm
-                .as_ref()
-                .is_some_and(|vm| settings.word_set("exclude").is_some_and(|ids| ids.contains(vm)));
-            settings.truth("enabled") != Some(false)
-                && (settings.text("pool") == Some(pool.as_str())
-                    || named
-                    || settings.truth("all") == Some(true) && !excluded)
-        };
-        let called = jobs.iter().filter(|job| takes(&job.settings)).map(|job| {
-            format!("`{}` ({})", job.id.as_str(), job.settings.text("schedule").unwrap_or("no schedule"))
-        });
-        Some(called.collect())
+/// A pool that promises less than a disk needs cannot be chosen.
+fn looser_pool(found: BackupTier, strictest: BackupTier) -> Error {
+    Error::new(
+        "Pool is of a looser tier",
+        format!(
+            "`pool_name` puts the machine into the pool of tier {found}, and one of its data disks is of tier {strictest}, \
+             whose promise the job of that pool does not keep. Leave `pool_name` out, so that the machine goes where its \
+             disks need it, or choose a pool of your own."
+        ),
+    )
+    .at("pool_name")
+}
+
+const UNREADABLE: &str = "Which jobs these are could not be read.";
+
+/// The jobs that take a machine in a pool.
+fn jobs_of(pool: &PoolName, jobs: Option<&[BackupJob]>, vm: Option<VmId>) -> String {
+    let Some(jobs) = jobs else { return UNREADABLE.to_owned() };
+    let found = called(jobs.iter().filter(|job| takes(job, pool, vm)));
+    if found.is_empty() {
+        return no_job(pool);
     }
+    format!("Now that is: {}.", found.join(", "))
+}
+
+fn no_job(pool: &PoolName) -> String {
+    format!(
+        "No enabled backup job does so now. Make one, for example a `homelab_backup_schedule`, or a \
+         `homelab_pve_backup_job` with `pool_name = {:?}`.",
+        pool.as_str()
+    )
+}
+
+/// The companions that a machine in a pool of the user's own gets.
+fn companions_of(tier_pool: &PoolName, jobs: Option<&[BackupJob]>, vm: Option<VmId>) -> String {
+    let Some(jobs) = jobs else { return UNREADABLE.to_owned() };
+    let bases: Vec<&BackupJob> = jobs
+        .iter()
+        .filter(|job| is_enabled(job) && job.settings.text("pool") == Some(tier_pool.as_str()))
+        .collect();
+    if bases.is_empty() {
+        return no_job(tier_pool);
+    }
+    let list = bases.iter().map(|base| {
+        let schedule = base.settings.text("schedule").unwrap_or("no schedule");
+        match vm.and_then(|vm| companions::id(&base.id, vm)) {
+            Some(id) => format!("`{id}` beside `{}` ({schedule})", base.id),
+            None => format!("one beside `{}` ({schedule})", base.id),
+        }
+    });
+    format!("These are: {}.", list.collect::<Vec<_>>().join(", "))
+}
+
+/// What becomes of the machine's other disks in the backups of its own pool.
+fn others_of_own_pool(own: &PoolName, jobs: Option<&[BackupJob]>, vm: Option<VmId>) -> String {
+    let out = " Its other disks are left out of every backup unless their `backup` is `true`";
+    let ours = |job: &&BackupJob| companions::of(job).is_none() && takes(job, own, vm);
+    let found = called(jobs.unwrap_or_default().iter().filter(ours));
+    if found.is_empty() {
+        format!("{out}.")
+    } else {
+        format!("{out}, also of these jobs: {}.", found.join(", "))
+    }
+}
+
+fn called<'a>(jobs: impl Iterator<Item = &'a BackupJob>) -> Vec<String> {
+    jobs.map(|job| {
+        format!("`{}` ({})", job.id.as_str(), job.settings.text("schedule").unwrap_or("no schedule"))
+    })
+    .collect()
+}
+
+fn is_enabled(job: &BackupJob) -> bool {
+    job.settings.truth("enabled") != Some(false)
+}
+
+/// Whether an enabled job takes a machine in a pool.
+fn takes(job: &BackupJob, pool: &PoolName, vm: Option<VmId>) -> bool {
+    let vm = vm.map(|vm| vm.to_string());
+    let has = |list: &str| {
+        vm.as_ref().is_some_and(|vm| job.settings.word_set(list).is_some_and(|ids| ids.contains(vm)))
+    };
+    is_enabled(job)
+        && (job.settings.text("pool") == Some(pool.as_str())
+            || has("vmid")
+            || job.settings.truth("all") == Some(true) && !has("exclude"))
 }

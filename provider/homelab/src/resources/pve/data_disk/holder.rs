@@ -1,6 +1,6 @@
 //! The machine that owns a data disk: finding it, and knowing that it is the one.
 
-use pve_client::{GuestKind, NodeName, Params, Pve, VmAddress, VmConfig, VmId};
+use pve_client::{Cluster, NodeName, Params, Pve, VmAddress, VmConfig, VmId};
 use tf_framework::prelude::*;
 
 use super::id::DataDiskId;
@@ -8,8 +8,10 @@ use super::model::{DataDisk, Ownership};
 use super::record::{Attachment, Record};
 use super::sight::{self, HolderSight};
 use super::tier::BackupTier;
+use super::uses::{self, Use};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
+use crate::resources::pve::lifecycle::if_there;
 
 /// The tag of every holder, by which lists tell it from other machines.
 pub(in crate::resources::pve) const TAG: &str = "data-disk";
@@ -126,42 +128,22 @@ pub(super) async fn foreign(cx: &Cx, pve: &Pve, at: VmAddress, config: VmConfig)
         name: name.strip_prefix(PREFIX).unwrap_or(&name).replace(['.', '_'], "-"),
         serial: serial.unwrap_or_else(|| id.serial()),
         tier: pool.and_then(|pool| BackupTier::of_pool(&pool)).unwrap_or(BackupTier::NONE),
+        former_tier: None,
         ownership: Ownership::Holder,
         at: None,
     };
     Ok(Some(Holder { at, config, record, foreign: true }))
 }
 
-/// A machine that has a volume in a slot, and the drive as it is there.
-#[derive(Clone, Debug)]
-pub(super) struct Use {
-    /// Where it is.
-    pub vm: VmId,
-    /// Its slot.
-    pub slot: String,
-    /// The serial number that its guest sees.
-    pub serial: Option<String>,
-}
-
-/// Every machine but one that has a volume on a bus. It asks each machine of the cluster, so it is for disks that
-/// somebody else has set up.
-pub(super) async fn uses(cx: &Cx, pve: &Pve, volume: &str, but: VmId) -> Result<Vec<Use>> {
-    let what = "look for machines that use the volume";
-    let guests = pve.guests().await.explain::<DataDisk>(cx, what)?;
-    let mut found = Vec::new();
-    for guest in guests.iter().filter(|guest| guest.kind == GuestKind::Vm && guest.id != but) {
-        let at = VmAddress::new(guest.node.clone(), guest.id);
-        let config = match pve.vm_config(&at).await {
-            Err(error) if error.is_not_found() => continue,
-            config => config.explain::<DataDisk>(cx, what)?,
-        };
-        let has_it = sight::disks(&config).find(|(_, drive)| drive.file == volume);
-        if let Some((slot, drive)) = has_it {
-            let serial = drive.options.value("serial").map(str::to_owned);
-            found.push(Use { vm: guest.id, slot: slot.to_owned(), serial });
-        }
+/// The records of every holder. It reads each of them.
+pub(super) async fn records(cx: &Cx, pve: &Pve, cluster: &Cluster) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    for guest in cluster.guests.iter().filter(|guest| guest.tags.contains(TAG)) {
+        let found = pve.vm_config(&VmAddress::new(guest.node.clone(), guest.id)).await;
+        let found = if_there(found).explain::<DataDisk>(cx, "read the holders of data disks")?;
+        records.extend(found.and_then(|config| record(&config)));
     }
-    Ok(found)
+    Ok(records)
 }
 
 impl Holder {
@@ -169,29 +151,54 @@ impl Holder {
     pub(super) async fn look_for_user(&mut self, cx: &Cx, pve: &Pve) -> Result<()> {
         let sight = self.sight();
         let Some(volume) = sight.volume().filter(|_| self.foreign) else { return Ok(()) };
-        let uses = uses(cx, pve, volume, self.at.id).await?;
+        let found = uses::everywhere(cx, pve).await?;
+        let uses: Vec<Use> =
+            found.of(&self.at, volume).filter(|used| used.at.id != self.at.id).cloned().collect();
         let [only] = &uses[..] else {
             if uses.is_empty() {
                 return Ok(());
             }
             return Err(used_often(&self.called(), volume, &uses));
         };
-        self.record.at = Some(Attachment::new(only.vm, &only.slot));
+        self.record.at = Some(Attachment::new(only.at.id, &only.slot));
         if let Some(serial) = &only.serial {
             self.record.serial.clone_from(serial);
         }
         Ok(())
     }
+
+    /// Refuses a volume that any machine but the holder and `target` has on a bus. All machines are asked once a run, and
+    /// those that had it then are asked again.
+    pub(super) async fn refuse_other_uses(
+        &self,
+        cx: &Cx,
+        pve: &Pve,
+        volume: &str,
+        target: Option<VmId>,
+    ) -> Result<()> {
+        let found = uses::once_a_run(cx, pve).await?;
+        let mut others = Vec::new();
+        for used in
+            found.of(&self.at, volume).filter(|used| used.at.id != self.at.id && Some(used.at.id) != target)
+        {
+            let config = if_there(pve.vm_config(&used.at).await);
+            let config = config.explain::<DataDisk>(cx, "look for machines that use the volume")?;
+            if config.is_some_and(|config| sight::disks(&config).any(|(_, drive)| drive.file == volume)) {
+                others.push(used.clone());
+            }
+        }
+        if others.is_empty() { Ok(()) } else { Err(used_often(&self.called(), volume, &others)) }
+    }
 }
 
 fn used_often(called: &str, volume: &str, uses: &[Use]) -> Error {
-    let list: Vec<String> = uses.iter().map(|used| format!("VM {} ({})", used.vm, used.slot)).collect();
+    let list: Vec<String> = uses.iter().map(|used| format!("VM {} ({})", used.at.id, used.slot)).collect();
     Error::new(
         "Volume is used twice",
         format!(
-            "The volume {volume:?} of the {called} is in use by several machines: {}. Each of them may write to it, \
-             which destroys what is on it, and nothing here can tell whose it is. Stop all but one of them and take the \
-             disk out of their hardware, then try again.",
+            "The volume {volume:?} of the {called} is on a bus of other machines: {}. Whoever else had it would write to it \
+             too, which destroys what is on it, and nothing here can tell whose it is. Stop all but the right one and take \
+             the disk out of their hardware, then try again.",
             list.join(", ")
         ),
     )

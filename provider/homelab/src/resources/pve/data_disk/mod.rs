@@ -1,6 +1,8 @@
 //! `homelab_pve_data_disk`: a disk with a life of its own. One file per concern.
 
 mod adopt;
+pub(crate) mod companions;
+pub(super) mod coverage;
 mod create;
 mod delete;
 mod foresight;
@@ -9,13 +11,13 @@ mod id;
 mod model;
 mod observe;
 mod plan;
-pub(super) mod pools;
 mod record;
 mod sight;
 mod steps;
 mod tier;
 mod update;
 pub(super) mod user;
+pub(crate) mod uses;
 mod work;
 
 use tf_framework::prelude::*;

@@ -1,8 +1,11 @@
 //! Reading a data disk: its holder, and the machine that the record names.
 
-use pve_client::{Cluster, Pve, StorageName, VmAddress};
+use std::sync::Arc;
+
+use pve_client::{BackupJob, Cluster, Pve, StorageName, VmAddress};
 use tf_framework::prelude::*;
 
+use super::coverage::is_own;
 use super::holder::Holder;
 use super::id::{DataDiskId, DataDiskReference};
 use super::model::DataDisk;
@@ -11,7 +14,7 @@ use super::sight::{self, Sight};
 use super::steps;
 use super::tier::BackupTier;
 use super::work::Work;
-use super::{adopt, create};
+use super::{adopt, companions, create};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -37,12 +40,13 @@ pub(super) async fn read(
     work.holder.look_for_user(cx, &pve).await?;
     let sight = work.sight().await?;
     let cluster = pve.cluster().await.explain::<DataDisk>(cx, "list the guests")?;
-    note_repair(cx, &work, &sight, &cluster);
+    let backups = Seen { cluster: &cluster, jobs: jobs(cx, &pve, &sight, &cluster).await };
+    note_repair(cx, &work, &sight, &backups);
     let Some((at, slot, drive)) = work.bus(&sight) else {
         return Ok(between(cx, &work, &sight, prior));
     };
     let is_used = at.id != work.holder.at.id;
-    let effective = effective_tier(&work, is_used.then_some(&at), &cluster);
+    let effective = backups.effective_tier(work.holder.record.tier, is_used.then_some(&at));
     let Some(volume) = drive.volume() else { return Ok(None) };
     let state = DataDisk {
         volume_id: drive.file.clone().into(),
@@ -131,42 +135,68 @@ fn between(cx: &Cx, work: &Work<'_>, sight: &Sight, prior: Option<&DataDisk>) ->
 }
 
 /// Notes what the next apply has to mend.
-fn note_repair(cx: &Cx, work: &Work<'_>, sight: &Sight, cluster: &Cluster) {
+fn note_repair(cx: &Cx, work: &Work<'_>, sight: &Sight, backups: &Seen<'_>) {
     let goal = Work::settled_goal(sight);
     let reason = match steps::next(&goal, sight) {
         _ if work.holder.foreign => Some("convert"),
         Ok(Some(_)) => Some("mend"),
-        _ if !is_in_pool(work, sight, cluster) => Some("mend"),
+        _ if work.holder.record.former_tier.is_some() => Some("mend"),
+        _ if !backups.are_right(work, sight) => Some("mend"),
         _ => None,
     };
     cx.operation().set_private(REPAIR, reason.map_or(serde_json::Value::Null, serde_json::Value::from));
 }
 
-/// Whether those who have the disk are in the pool of a tier that is strict enough.
-fn is_in_pool(work: &Work<'_>, sight: &Sight, cluster: &Cluster) -> bool {
-    let tier = work.holder.record.tier;
-    let pool =
-        |vm| cluster.guest(vm).filter(|guest| guest.status != "unknown").map(|guest| guest.pool.clone());
-    // A list may be behind by a moment.
-    let Some(own) = pool(work.holder.at.id) else { return true };
-    let strayed =
-        own != tier.pool() && (tier.is_backed_up() || own.as_ref().and_then(BackupTier::of_pool).is_some());
-    let user = sight.user.as_ref().filter(|user| user.bus.is_some() && tier.is_backed_up());
-    let uncovered = user.and_then(|user| pool(user.id)).is_some_and(|pool| match pool {
-        None => true,
-        Some(pool) => {
-            BackupTier::of_pool(&pool).is_some_and(|found| BackupTier::strictest([found, tier]) != found)
-        }
-    });
-    !strayed && !uncovered
+/// What is known of backups.
+struct Seen<'a> {
+    cluster: &'a Cluster,
+    /// Nothing when this login may not see them.
+    jobs: Option<Arc<Vec<BackupJob>>>,
 }
 
-/// The tier whose job backs the disk up.
-fn effective_tier(work: &Work<'_>, user: Option<&VmAddress>, cluster: &Cluster) -> BackupTier {
-    let own = work.holder.record.tier;
-    let Some(user) = user.filter(|_| own.is_backed_up()) else { return own };
+impl Seen<'_> {
+    /// Whether those who have the disk are backed up by the job of a tier that is strict enough.
+    fn are_right(&self, work: &Work<'_>, sight: &Sight) -> bool {
+        let tier = work.holder.record.tier;
+        let seen = |vm| self.cluster.guest(vm).filter(|guest| guest.status != "unknown");
+        // A list may be behind by a moment.
+        let Some(own) = seen(work.holder.at.id) else { return true };
+        let own = own.pool.as_ref();
+        let strayed = own != tier.pool().as_ref()
+            && (tier.is_backed_up() || own.and_then(BackupTier::of_pool).is_some());
+        let user = sight.user.as_ref().filter(|user| user.bus.is_some() && tier.is_backed_up());
+        let uncovered = user.and_then(|user| seen(user.id)).is_some_and(|guest| {
+            let pool = guest.pool.as_ref();
+            if is_own(pool) {
+                return self.jobs.as_ref().is_some_and(|jobs| !companions::fit(jobs, guest.id, tier));
+            }
+            let found = pool.and_then(BackupTier::of_pool).unwrap_or(BackupTier::NONE);
+            BackupTier::strictest([found, tier]) != found
+        });
+        !strayed && !uncovered
+    }
+
+    /// The tier whose jobs back the disk up.
+    fn effective_tier(&self, own: BackupTier, user: Option<&VmAddress>) -> BackupTier {
+        let Some(user) = user.filter(|_| own.is_backed_up()) else { return own };
+        let pool = self.cluster.guest(user.id).and_then(|guest| guest.pool.as_ref());
+        let found = if is_own(pool) {
+            self.jobs.as_ref().map(|jobs| companions::tier_for(jobs, user.id))
+        } else {
+            pool.and_then(BackupTier::of_pool)
+        };
+        found.filter(|tier| tier.is_backed_up()).unwrap_or(own)
+    }
+}
+
+/// The backup jobs, if they matter: a machine in a pool of the user's own has the disk.
+async fn jobs(cx: &Cx, pve: &Pve, sight: &Sight, cluster: &Cluster) -> Option<Arc<Vec<BackupJob>>> {
+    let user = sight.user.as_ref().filter(|user| user.bus.is_some())?;
     let pool = cluster.guest(user.id).and_then(|guest| guest.pool.as_ref());
-    pool.and_then(BackupTier::of_pool).filter(|tier| tier.is_backed_up()).unwrap_or(own)
+    if !is_own(pool) {
+        return None;
+    }
+    cx.memory()?.backup_jobs(pve).await.ok()
 }
 
 /// The state knows the disk from here on, so it is no leftover any more.

@@ -157,8 +157,9 @@ fn tier(prior: &DataDisk, user: u32, plan: &mut Plan<'_, DataDisk>) {
     let Some(wanted) = wanted.filter(|wanted| *wanted != prior.backup_tier) else { return };
     let what = match wanted.pool() {
         Some(pool) => format!(
-            "VM {user} uses it, so the backups of that machine include it, and the machine goes into the pool {:?} unless \
-             one of its other data disks is of a stricter tier or it is in a pool of your own.",
+            "VM {user} uses it, so the backups of that machine include it, and the machine goes into the pool {:?}, \
+             unless one of its other data disks is of a stricter tier. In a pool of your own it stays, and the jobs of the \
+             tier get companions for it.",
             pool.as_str()
         ),
         None => format!("VM {user} uses it, and the backups of that machine will not include it any more."),

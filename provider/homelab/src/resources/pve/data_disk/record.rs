@@ -55,6 +55,8 @@ pub(in crate::resources::pve) struct Record {
     pub serial: String,
     /// Its tier.
     pub tier: BackupTier,
+    /// The tier that it had, while the machine that uses it may still have the backups of that one.
+    pub former_tier: Option<BackupTier>,
     /// Who owns the volume while it is attached.
     pub ownership: Ownership,
     /// Where it is meant to be; nowhere when it is parked.
@@ -78,6 +80,7 @@ impl Record {
             name: text("name")?,
             serial: text("serial")?,
             tier: BackupTier::numbered(json.get("tier")?.as_u64()?)?,
+            former_tier: json.get("former_tier").and_then(Json::as_u64).and_then(BackupTier::numbered),
             ownership: text("ownership")?.parse().ok()?,
             at: json.get("at").and_then(attachment),
         })
@@ -94,6 +97,9 @@ impl Record {
         set("name", json!(self.name));
         set("serial", json!(self.serial));
         set("tier", json!(self.tier.number()));
+        if let Some(tier) = self.former_tier {
+            set("former_tier", json!(tier.number()));
+        }
         set("ownership", json!(self.ownership.to_string()));
         if let Some(at) = &self.at {
             set(
@@ -130,6 +136,7 @@ mod tests {
             name: "pg".to_owned(),
             serial: "disk-3f9a0c1b2d4e".to_owned(),
             tier: BackupTier::numbered(1).unwrap(),
+            former_tier: None,
             ownership: Ownership::Holder,
             at: None,
         }
@@ -145,6 +152,7 @@ mod tests {
             record(),
             record().moved(Some(at)),
             Record { creating: Some("f00".to_owned()), ownership: Ownership::Transfer, ..record() },
+            Record { former_tier: BackupTier::numbered(3), ..record() },
         ] {
             assert_eq!(Record::find(&record.description()), Some(record));
         }

@@ -48,6 +48,8 @@ pub(super) struct Sight {
     pub holder: HolderSight,
     /// The machine that the record names, or that is to get the disk.
     pub user: Option<UserSight>,
+    /// Whether the backups of that machine are known to be as they have to be where the disk is going.
+    pub backups_follow: bool,
 }
 
 /// The drive of a configured disk.
@@ -160,6 +162,7 @@ mod tests {
             name: "pg".to_owned(),
             serial: "disk-k".to_owned(),
             tier: BackupTier::NONE,
+            former_tier: None,
             ownership: Ownership::Holder,
             at: None,
         }

@@ -2,6 +2,9 @@
 //!
 //! Whatever the last step was, the disk is on a bus of at most one machine and is owned by one, and the configurations
 //! say enough to go on from there. So there is no list of steps to remember, only the next one for what is seen.
+//!
+//! Backups go through whoever has the disk on a bus. So the machine is in the backups of the disk's tier before the holder
+//! lets go, and leaves them only after the disk is back.
 
 use pve_client::VmId;
 
@@ -47,6 +50,8 @@ pub(super) enum Step {
     Unlink(String),
     /// Take the volume back from the machine.
     TakeBack(String),
+    /// Let the backups of the machine follow: in before it gets the disk, out after the disk is back.
+    Follow,
 }
 
 /// Why there is no next step.
@@ -105,10 +110,16 @@ fn to_park(sight: &Sight) -> Result<Option<Step>, Stuck> {
         return Ok(Some(Step::UnprotectUser));
     }
     let slot = holder.bus.as_ref().map_or("scsi0", |(slot, _)| slot.as_str());
-    if at.is_some() || holder.bus.is_none() || !holder.protected || !is_parked_well(sight) {
-        return Ok(Some(Step::Park(slot.to_owned(), None)));
+    if holder.bus.is_none() || !holder.protected || !is_parked_well(sight) {
+        // The record names the machine until its backups are right too.
+        let kept = at.filter(|_| !sight.backups_follow).cloned();
+        return Ok(Some(Step::Park(slot.to_owned(), kept)));
     }
-    Ok(None)
+    Ok(match at {
+        Some(_) if !sight.backups_follow => Some(Step::Follow),
+        Some(_) => Some(Step::Note(None)),
+        None => None,
+    })
 }
 
 /// Takes the volume from a machine.
@@ -142,6 +153,10 @@ fn to_machine(vm: VmId, slot: &str, sight: &Sight) -> Result<Option<Step>, Stuck
         return if user.has_it() { Err(Stuck::Elsewhere(user.id)) } else { Err(Stuck::NoMachine) };
     }
     let recorded = holder.record.at.as_ref();
+    // Whoever had it before is done with first, because the record is all that remembers them.
+    if recorded.is_some_and(|at| at.vm != vm) && !sight.backups_follow {
+        return Ok(Some(Step::Follow));
+    }
     let is_noted = recorded.is_some_and(|at| at.is_at(vm, slot));
     let note =
         Some(recorded.filter(|at| at.is_at(vm, slot)).cloned().unwrap_or_else(|| Attachment::new(vm, slot)));
@@ -155,6 +170,8 @@ fn to_machine(vm: VmId, slot: &str, sight: &Sight) -> Result<Option<Step>, Stuck
             }
             return Ok(Some(if holder.protected || !is_noted {
                 Step::Unprotect(note)
+            } else if !sight.backups_follow {
+                Step::Follow
             } else {
                 Step::Release(own.clone())
             }));
@@ -172,6 +189,7 @@ fn to_machine(vm: VmId, slot: &str, sight: &Sight) -> Result<Option<Step>, Stuck
         Ownership::Holder if holder.unused.is_none() => Err(Stuck::Lost),
         Ownership::Holder if !is_noted => Ok(Some(Step::Note(note))),
         Ownership::Holder if !holder.protected => Ok(Some(Step::Protect)),
+        Ownership::Holder if !sight.backups_follow => Ok(Some(Step::Follow)),
         Ownership::Holder => Ok(Some(Step::Plug(slot.to_owned()))),
         Ownership::Transfer => give(note, is_noted, slot, sight, user),
     }
@@ -220,6 +238,9 @@ fn give(
     }
     if !user.protected {
         return Ok(Some(Step::ProtectUser));
+    }
+    if !sight.backups_follow {
+        return Ok(Some(Step::Follow));
     }
     Ok(Some(Step::Give { from: own.clone(), to: slot.to_owned() }))
 }

@@ -3,6 +3,7 @@
 use pve_client::{Params, Pve, Size, StorageName, VmAddress};
 use tf_framework::prelude::*;
 
+use super::coverage::{self, Backups};
 use super::holder::{Holder, machine_name};
 use super::id::DataDiskReference;
 use super::model::DataDisk;
@@ -10,7 +11,7 @@ use super::record::Record;
 use super::sight::Sight;
 use super::tier::BackupTier;
 use super::work::Work;
-use super::{create, pools};
+use super::{companions, create};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -47,16 +48,23 @@ pub(super) async fn settle(cx: &Cx, pve: &Pve, found: Holder, want: &DataDisk) -
     if work.holder.foreign {
         work.holder.record = found.record;
     }
-    let before = work.holder.record.tier;
     describe(cx, pve, &mut work.holder, want).await?;
-    pools::place_holder(cx, pve, &work.holder, want.backup_tier).await?;
+    coverage::place_holder(cx, pve, &work.holder, want.backup_tier).await?;
     let sight = work.sight().await?;
     let sight = work.bring(&Work::settled_goal(&sight), None).await?;
     let used = sight.user.as_ref().is_some_and(|user| user.bus.is_some());
     let bus = work.bus(&sight);
     if let Some((at, ..)) = bus.as_ref().filter(|_| used) {
-        pools::replace_user(cx, pve, at, before).await?;
+        let mut backups = Backups::default();
+        let before = work.holder.record.former_tier.unwrap_or(want.backup_tier);
+        backups.after(cx, pve, at, before).await?;
+        // One that has left a pool of the user's own may have companions still.
+        if !backups.is_in_own_pool() {
+            companions::settle(cx, pve, at.id, BackupTier::NONE, true).await?;
+        }
     }
+    rewrite(cx, pve, &mut work.holder, Params::new(), |before| Record { former_tier: None, ..before })
+        .await?;
     if !used && work.holder.at.node != want.node_name {
         migrate(cx, pve, &mut work.holder, want).await?;
     }
@@ -66,36 +74,53 @@ pub(super) async fn settle(cx: &Cx, pve: &Pve, found: Holder, want: &DataDisk) -
 
 /// Brings the holder's name, tags and record up to date.
 async fn describe(cx: &Cx, pve: &Pve, holder: &mut Holder, want: &DataDisk) -> Result<()> {
-    let what = format!("change the {}", holder.called());
-    for _ in 0..ATTEMPTS {
-        let record = Record {
+    let tags = create::tags(want);
+    let present: Vec<String> = holder.config.tags().into_iter().collect();
+    let mut set = Params::new();
+    if (want.tags.is_some() || holder.foreign) && present.join(";") != tags {
+        set.push("tags", tags);
+    }
+    if want.name != holder.record.name || holder.foreign {
+        set.push("name", machine_name(&want.name));
+    }
+    rewrite(cx, pve, holder, set, |before| {
+        let changes = before.tier != want.backup_tier && before.at.is_some();
+        Record {
             name: want.name.clone(),
             tier: want.backup_tier,
+            former_tier: if changes { before.former_tier.or(Some(before.tier)) } else { before.former_tier },
             ownership: want.owner(),
             creating: None,
-            ..holder.record.clone()
-        };
-        let tags = create::tags(want);
-        let present: Vec<String> = holder.config.tags().into_iter().collect();
-        let tags_change = (want.tags.is_some() || holder.foreign) && present.join(";") != tags;
-        let renamed = record.name != holder.record.name;
-        if record == holder.record && !tags_change && !holder.foreign {
+            ..before
+        }
+    })
+    .await
+}
+
+/// Writes the record anew, and further options with it, unless nothing changes.
+async fn rewrite(
+    cx: &Cx,
+    pve: &Pve,
+    holder: &mut Holder,
+    set: Params,
+    change: impl Fn(Record) -> Record,
+) -> Result<()> {
+    let what = format!("change the {}", holder.called());
+    let mut set = set;
+    for _ in 0..ATTEMPTS {
+        let record = change(holder.record.clone());
+        if record == holder.record && set.is_empty() && !holder.foreign {
             return Ok(());
         }
-        let mut set = Params::new();
-        if tags_change {
-            set.push("tags", tags);
-        }
-        if renamed {
-            set.push("name", machine_name(&record.name));
-        }
-        match holder.write(pve, &record, set, &[]).await {
+        let written = holder.write(pve, &record, set.clone(), &[]).await;
+        let done = written.is_ok();
+        match written {
             Ok(()) | Err(pve_client::Error::Conflict { .. } | pve_client::Error::MaybeApplied { .. }) => {}
             Err(error) => return Err(error).explain::<DataDisk>(cx, &what),
         }
         holder.refresh(pve).await.explain::<DataDisk>(cx, &what)?;
-        if holder.record == record {
-            return Ok(());
+        if done {
+            set = Params::new();
         }
     }
     Err(Error::new(
@@ -152,6 +177,7 @@ async fn move_storage(
         pve.wait(&upid).await
     };
     let moved = pve.patiently(run).await;
+    work.forget();
     work.holder.refresh(pve).await.explain::<DataDisk>(cx, &what)?;
     let now = work.sight().await?;
     let arrived =

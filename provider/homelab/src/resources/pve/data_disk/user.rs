@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
-use pve_client::{Pve, VmAddress, VmConfig};
+use pve_client::{Pve, VmAddress, VmConfig, VmId};
 use tf_framework::prelude::*;
 
 use super::adopt::attached_to;
 use super::holder::{self, Holder};
 use super::id::DataDiskId;
 use super::model::DataDisk;
-use super::sight;
 use super::steps::{Goal, Stuck};
 use super::tier::BackupTier;
 use super::work::Work;
+use super::{companions, sight};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
+pub(in crate::resources::pve) use super::coverage::{Backups, is_own, tiers_of};
 pub(in crate::resources::pve) use super::foresight::Foresight;
 pub(in crate::resources::pve) use super::tier::BackupTier as Tier;
 
@@ -23,17 +24,18 @@ pub(in crate::resources::pve) use super::tier::BackupTier as Tier;
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Attaches a disk to a slot of a machine, and says its tier.
+/// Attaches a disk to a slot of a machine, after its backups include it, and says its tier.
 pub(in crate::resources::pve) async fn attach(
     cx: &Cx,
     pve: &Pve,
     at: &VmAddress,
     slot: &str,
     id: &DataDiskId,
+    backups: &mut Backups,
 ) -> Result<BackupTier> {
     let goal = Goal::At(at.id, slot.to_owned());
     for _ in 0..TRIES {
-        match once(cx, pve, at, id, &goal).await? {
+        match once(cx, pve, at, id, &goal, backups).await? {
             Ok(tier) => return Ok(tier),
             // Another machine may be about to let go of it, and that needs a turn with the disk too.
             Err(_) => {
@@ -42,7 +44,7 @@ pub(in crate::resources::pve) async fn attach(
             }
         }
     }
-    match once(cx, pve, at, id, &goal).await? {
+    match once(cx, pve, at, id, &goal, backups).await? {
         Ok(tier) => Ok(tier),
         Err(refused) => Err(refused),
     }
@@ -55,14 +57,23 @@ async fn once(
     at: &VmAddress,
     id: &DataDiskId,
     goal: &Goal,
+    backups: &mut Backups,
 ) -> Result<Result<BackupTier, Error>> {
     let Some(mut work) = Work::begin(cx, pve, id, Some(&at.node)).await? else { return Err(unknown(id)) };
     check_place(cx, pve, &work.holder, at).await?;
-    match work.attempt(goal, Some(at)).await? {
+    work.backups = backups.clone();
+    let done = work.attempt(goal, Some(at)).await?;
+    backups.clone_from(&work.backups);
+    match done {
         Ok(_) => Ok(Ok(work.holder().record.tier)),
         Err(stuck @ Stuck::Elsewhere(_)) => Ok(Err(work.stuck(goal, &stuck))),
         Err(stuck) => Err(work.stuck(goal, &stuck)),
     }
+}
+
+/// Deletes the companions that backup jobs have for a machine.
+pub(in crate::resources::pve) async fn forget_companions(cx: &Cx, pve: &Pve, vm: VmId) -> Result<()> {
+    companions::settle(cx, pve, vm, BackupTier::NONE, true).await
 }
 
 /// The holder of a disk.
@@ -110,14 +121,17 @@ fn other_node(holder: &Holder, at: &VmAddress) -> Error {
     )
 }
 
-/// Detaches a disk from a machine, and says its tier; nothing when the machine does not have it.
+/// Detaches a disk from a machine, and says its tier; nothing when the machine does not have it. The backups of a machine
+/// that stays follow.
 pub(in crate::resources::pve) async fn detach(
     cx: &Cx,
     pve: &Pve,
     at: &VmAddress,
     id: &DataDiskId,
+    machine_stays: bool,
 ) -> Result<Option<BackupTier>> {
     let Some(mut work) = Work::begin(cx, pve, id, Some(&at.node)).await? else { return Ok(None) };
+    work.machine_stays = machine_stays;
     if work.recorded().is_none_or(|attachment| attachment.vm != at.id) {
         return Ok(None);
     }

@@ -1,14 +1,20 @@
 //! Taking a data disk where it is to be, step by step, and looking again after each.
 
-use pve_client::{Drive, Error as PveError, NodeName, Params, Pve, Turn, VmAddress, VmId, VmPending};
+mod step;
+mod stuck;
+
+use pve_client::{Drive, Error as PveError, NodeName, Pve, Turn, VmAddress, VmId, VmPending};
 use tf_framework::prelude::*;
 
+use super::companions;
+use super::coverage::Backups;
 use super::holder::{self, Holder};
 use super::id::DataDiskId;
 use super::model::DataDisk;
 use super::record::Attachment;
 use super::sight::{Sight, UserSight};
 use super::steps::{self, Goal, Step, Stuck};
+use super::tier::BackupTier;
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -19,6 +25,7 @@ const MOST_STEPS: usize = 40;
 const ATTEMPTS: usize = 6;
 
 /// A machine at an address, as it was read last.
+#[derive(Clone)]
 struct User {
     at: VmAddress,
     pending: VmPending,
@@ -31,7 +38,15 @@ pub(in crate::resources::pve) struct Work<'a> {
     pve: Pve,
     /// The holder as it was read last.
     pub(super) holder: Holder,
+    /// What is known of the backups of the machine that the disk goes to.
+    pub(super) backups: Backups,
+    /// Whether the machine that the disk leaves stays. The backups of one that is about to go need not change.
+    pub(super) machine_stays: bool,
     user: Option<User>,
+    /// Machines as they were read since the last step that changed one; nothing for one that is not there.
+    read: BTreeMap<VmId, Option<User>>,
+    /// The machine whose backups are as the goal needs them.
+    follows: Option<VmId>,
     _turn: pve_client::Taken,
 }
 
@@ -46,7 +61,17 @@ impl<'a> Work<'a> {
         let turn = pve.take(Turn::File(format!("/data-disks/{id}"))).await;
         let turn = turn.explain::<DataDisk>(cx, format_args!("wait for data disk {id}"))?;
         let Some(holder) = holder::find(cx, pve, id, hint).await? else { return Ok(None) };
-        Ok(Some(Self { cx, pve: pve.clone(), holder, user: None, _turn: turn }))
+        Ok(Some(Self {
+            cx,
+            pve: pve.clone(),
+            holder,
+            backups: Backups::default(),
+            machine_stays: true,
+            user: None,
+            read: BTreeMap::new(),
+            follows: None,
+            _turn: turn,
+        }))
     }
 
     /// The holder as it was read last.
@@ -85,11 +110,28 @@ impl<'a> Work<'a> {
                 break;
             }
         }
-        Ok(Sight { holder, user })
+        Ok(Sight { holder, user, backups_follow: self.backups_follow(goal) })
     }
 
-    /// Reads a machine; nothing when there is none.
-    async fn user(&self, vm: VmId, known: Option<&VmAddress>) -> Result<Option<User>> {
+    /// Whether the backups of the machine that the record names are as they have to be.
+    fn backups_follow(&self, goal: Option<&Goal>) -> bool {
+        let record = &self.holder.record;
+        let Some(at) = &record.at else { return true };
+        let goes = matches!(goal, Some(Goal::Parked)) && !self.machine_stays;
+        goes || !record.tier.is_backed_up() || self.follows == Some(at.vm)
+    }
+
+    /// Reads a machine, unless it was read since the last step that changed one; nothing when there is none.
+    async fn user(&mut self, vm: VmId, known: Option<&VmAddress>) -> Result<Option<User>> {
+        if let Some(read) = self.read.get(&vm) {
+            return Ok(read.clone());
+        }
+        let found = self.read_user(vm, known).await?;
+        self.read.insert(vm, found.clone());
+        Ok(found)
+    }
+
+    async fn read_user(&self, vm: VmId, known: Option<&VmAddress>) -> Result<Option<User>> {
         let read = |at: VmAddress| async move {
             match self.pve.vm_pending(&at).await {
                 Ok(pending) => Ok(Some(User { at, pending, running: false })),
@@ -138,20 +180,31 @@ impl<'a> Work<'a> {
                 Err(stuck) => return Ok(Err(stuck)),
             };
             tracing::debug!(disk = %self.holder.id(), ?step, "next step of a data disk");
+            if step == Step::Follow {
+                self.follow(goal).await?;
+                continue;
+            }
+            self.refuse_second_use(&step).await?;
             let done = self.take_step(&sight, &step).await;
+            let failed = done.is_err();
             match done {
                 Ok(()) => {}
                 Err(error) if failures < ATTEMPTS && (is_passing(&error) || lost.as_ref() == Some(&step)) => {
                     failures += 1;
                     if matches!(error, PveError::MaybeApplied { .. }) {
                         self.await_moves().await?;
-                        lost = Some(step);
+                        lost = Some(step.clone());
                     }
                 }
-                Err(error) => return self.explain(Err(error), verb(&step)),
+                Err(error) => return self.explain(Err(error), step::verb(&step)),
             }
-            let read = self.holder.refresh(&self.pve).await;
-            self.explain(read, "read")?;
+            if failed || step::changes_user(&step) {
+                self.read.clear();
+            }
+            if failed || step::changes_holder(&step) {
+                let read = self.holder.refresh(&self.pve).await;
+                self.explain(read, "read")?;
+            }
         }
         Err(Error::new(
             "Data disk does not settle",
@@ -161,6 +214,23 @@ impl<'a> Work<'a> {
                 self.holder.called()
             ),
         ))
+    }
+
+    /// Lets the backups of the machine that the record names follow the disk.
+    async fn follow(&mut self, goal: &Goal) -> Result<()> {
+        let Some(vm) = self.holder.record.at.as_ref().map(|at| at.vm) else { return Ok(()) };
+        let (cx, pve, tier) = (self.cx, self.pve.clone(), self.holder.record.tier);
+        if matches!(goal, Goal::At(target, _) if *target == vm) {
+            self.backups.tighten(cx, &pve, vm, tier).await?;
+        } else {
+            match self.user(vm, None).await? {
+                Some(user) => Backups::default().after(cx, &pve, &user.at, tier).await?,
+                // A machine that is gone may have left its companions behind.
+                None => companions::settle(cx, &pve, vm, BackupTier::NONE, true).await?,
+            }
+        }
+        self.follows = Some(vm);
+        Ok(())
     }
 
     /// A move whose answer was lost may still be going on.
@@ -178,118 +248,8 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    async fn take_step(&self, sight: &Sight, step: &Step) -> pve_client::Result<()> {
-        let (holder, pve) = (&self.holder, &self.pve);
-        let record = &holder.record;
-        match step {
-            Step::Note(at) => holder.write(pve, &record.moved(at.clone()), Params::new(), &[]).await,
-            Step::Unprotect(at) => {
-                holder
-                    .write(pve, &record.moved(at.clone()), Params::new().bool("protection", false), &[])
-                    .await
-            }
-            Step::Release(slot) => {
-                holder
-                    .write(pve, record, Params::new().bool("protection", true), std::slice::from_ref(slot))
-                    .await
-            }
-            Step::Protect => holder.write(pve, record, Params::new().bool("protection", true), &[]).await,
-            Step::Park(slot, at) => {
-                let present = sight.holder.bus.as_ref().map(|(_, drive)| drive.clone());
-                let drive = present.unwrap_or_else(|| Drive::new(sight.holder.volume().unwrap_or_default()));
-                let set = Params::new().set(slot, self.tuned(drive)).bool("protection", true);
-                holder.write(pve, &record.moved(at.clone()), set, &[]).await
-            }
-            Step::Plug(slot) => {
-                let drive = Drive::new(sight.holder.volume().unwrap_or_default()).with("discard", "on");
-                self.write_user(Params::new().set(slot, self.tuned(drive)), &[]).await
-            }
-            Step::Tune(slot) => {
-                let Some((_, drive)) = sight.user.as_ref().and_then(|user| user.bus.clone()) else {
-                    return Ok(());
-                };
-                self.write_user(Params::new().set(slot, self.tuned(drive)), &[]).await
-            }
-            Step::Unplug(slot) => self.write_user(Params::new(), std::slice::from_ref(slot)).await,
-            Step::Unlink(slot) => {
-                self.write_user(Params::new().bool("protection", true), std::slice::from_ref(slot)).await
-            }
-            Step::ProtectUser => self.write_user(Params::new().bool("protection", true), &[]).await,
-            Step::UnprotectUser => self.write_user(Params::new().bool("protection", false), &[]).await,
-            Step::Give { from, to } => self.hand_over(&holder.at, from, self.user_at(), to).await,
-            Step::TakeBack(from) => {
-                let Some(user) = self.user_at() else { return Ok(()) };
-                self.hand_over(user, from, Some(&holder.at), "scsi0").await
-            }
-        }
-    }
-
     fn user_at(&self) -> Option<&VmAddress> {
         self.user.as_ref().map(|user| &user.at)
-    }
-
-    /// A drive with the options that the disk has to have; others stay.
-    fn tuned(&self, drive: Drive) -> Drive {
-        let record = &self.holder.record;
-        drive.with("serial", &record.serial).with("backup", u8::from(record.tier.is_backed_up()))
-    }
-
-    async fn write_user(&self, set: Params, delete: &[String]) -> pve_client::Result<()> {
-        let Some(user) = &self.user else { return Ok(()) };
-        let digest = user.pending.digest.as_deref();
-        self.pve.patiently(|| self.pve.set_vm_config(&user.at, set.clone(), delete, digest)).await
-    }
-
-    async fn hand_over(
-        &self,
-        source: &VmAddress,
-        from: &str,
-        target: Option<&VmAddress>,
-        to: &str,
-    ) -> pve_client::Result<()> {
-        let Some(target) = target else { return Ok(()) };
-        let params = Params::new().set("target-vmid", target.id).set("target-disk", to);
-        let run = || async {
-            let upid = self.pve.move_disk(source, from, params.clone(), None).await?;
-            self.pve.wait(&upid).await
-        };
-        self.pve.patiently(run).await.map(drop)
-    }
-
-    pub(super) fn stuck(&self, goal: &Goal, stuck: &Stuck) -> Error {
-        let called = self.holder.called();
-        let wanted = match goal {
-            Goal::Parked => "parked".to_owned(),
-            Goal::At(vm, slot) => format!("attached to VM {vm} as {slot:?}"),
-        };
-        let (summary, why) = match stuck {
-            Stuck::Lost => (
-                "Data disk has no volume",
-                "neither its holder nor the machine that used it has the volume. Somebody has taken or deleted it: look \
-                 at the content of the storage, and put the volume back as `scsi0` of the holder, or restore a backup."
-                    .to_owned(),
-            ),
-            Stuck::Elsewhere(vm) => (
-                "Data disk is attached elsewhere",
-                format!(
-                    "VM {vm} uses it, and two machines that write to one volume destroy what is on it. Take the disk out \
-                     of `data_disks` of that machine and apply. If this apply does that too, apply again."
-                ),
-            ),
-            Stuck::SlotTaken => (
-                "Slot is taken",
-                "something else is in that slot. Choose another slot, or take out what is there.".to_owned(),
-            ),
-            Stuck::NoMachine => ("Machine does not exist", "there is no such machine.".to_owned()),
-            Stuck::Leaving(slot) => (
-                "Data disk is still in use",
-                format!(
-                    "its machine runs and lets go of the slot {slot:?} only when it stops, because it cannot unplug disks \
-                     while it runs. Stop the machine, then apply again."
-                ),
-            ),
-        };
-        Error::new(summary, format!("The {called} cannot be {wanted}: {why}"))
     }
 
     /// The address of the machine that has the disk, and its slot; the holder's if it is parked.
@@ -313,18 +273,14 @@ impl<'a> Work<'a> {
     pub(super) fn recorded(&self) -> Option<&Attachment> {
         self.holder.record.at.as_ref()
     }
+
+    /// Forgets what was read of machines, because something else was changed.
+    pub(super) fn forget(&mut self) {
+        self.read.clear();
+    }
 }
 
 /// Whether another look and another try may help.
 fn is_passing(error: &PveError) -> bool {
     matches!(error, PveError::Conflict { .. } | PveError::MaybeApplied { .. })
-}
-
-fn verb(step: &Step) -> &'static str {
-    match step {
-        Step::Plug(_) | Step::Give { .. } => "attach",
-        Step::Unplug(_) | Step::Unlink(_) | Step::TakeBack(_) => "detach",
-        Step::Park(..) => "park",
-        _ => "change",
-    }
 }

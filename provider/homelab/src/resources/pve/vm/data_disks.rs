@@ -10,8 +10,7 @@ use super::{disk, placement, slot};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::resources::pve::data_disk::DataDiskId;
-use crate::resources::pve::data_disk::pools;
-use crate::resources::pve::data_disk::user::{self, Tier};
+use crate::resources::pve::data_disk::user::{self, Backups, Tier};
 
 /// How often a write is tried that others get in the way of.
 const ATTEMPTS: u32 = 6;
@@ -27,7 +26,7 @@ impl Machine<'_> {
         for (slot, id) in entries(prior) {
             let stays = want.data_disks.as_ref().and_then(|disks| disks.get(slot)) == Some(id);
             if !stays {
-                detached |= user::detach(self.cx, &self.pve, &self.at, id).await?.is_some();
+                detached |= user::detach(self.cx, &self.pve, &self.at, id, true).await?.is_some();
                 let mut left = noted(self.cx);
                 left.remove(slot);
                 note(self.cx, &left);
@@ -39,7 +38,7 @@ impl Machine<'_> {
     /// Detaches every disk that the machine has, before it goes.
     pub(super) async fn detach_all(&self, ids: impl IntoIterator<Item = DataDiskId>) -> Result<()> {
         for id in ids {
-            user::detach(self.cx, &self.pve, &self.at, &id).await?;
+            user::detach(self.cx, &self.pve, &self.at, &id, false).await?;
         }
         Ok(())
     }
@@ -53,11 +52,20 @@ impl Machine<'_> {
     /// Attaches the disks that the machine is to have, and sees to it that backups include them. `prior` is missing
     /// when the machine is new.
     pub(super) async fn attach_data_disks(&self, prior: Option<&Vm>, want: &Vm) -> Result<()> {
-        let had_any = prior.is_some_and(|prior| entries(prior).next().is_some());
+        // One that lost its disks in an apply that went no further has none in its state, but a note.
+        let had_any = prior.is_some_and(|prior| prior.data_disks.is_some()) || is_followed(self.cx);
+        let mut backups = match (&want.pool_name, prior) {
+            (Some(pool), _) => Backups::in_pool(Some(pool.clone())),
+            (None, None) => Backups::in_pool(None),
+            (None, Some(_)) => Backups::default(),
+        };
+        if entries(want).next().is_some() {
+            self.cx.operation().set_private(FOLLOWED, BEGUN.into());
+        }
         let mut tiers = BTreeSet::new();
         for (slot, id) in entries(want) {
             tiers.insert(
-                user::attach(self.cx, &self.pve, &self.at, slot, id)
+                user::attach(self.cx, &self.pve, &self.at, slot, id, &mut backups)
                     .await
                     .map_err(|error| error.at(Path::from("data_disks").key(slot)))?,
             );
@@ -66,30 +74,39 @@ impl Machine<'_> {
             return Ok(());
         }
         let strictest = Tier::strictest(tiers);
-        if want.pool_name.is_none() {
-            self.place(strictest, prior.is_none()).await?;
-            self.leave_others_out(want, strictest.is_backed_up()).await?;
+        let chosen = want.pool_name.as_ref();
+        if chosen.is_none() || user::is_own(chosen) {
+            backups.settle(self.cx, &self.pve, self.at.id, strictest).await?;
         }
+        self.leave_others_out(want, strictest.is_backed_up()).await?;
+        let followed = entries(want).next().map_or(serde_json::Value::Null, |_| DONE.into());
+        self.cx.operation().set_private(FOLLOWED, followed);
         Ok(())
     }
 
-    /// Puts the machine into the pool of a tier, unless somebody has put it into a pool of their own.
-    async fn place(&self, tier: Tier, is_new: bool) -> Result<()> {
-        let present = if is_new { None } else { self.pool().await? };
-        let is_foreign = present.as_ref().is_some_and(|pool| Tier::of_pool(pool).is_none());
-        match (tier.pool(), present) {
-            _ if is_foreign => Ok(()),
-            (Some(wanted), present) if present.as_ref() != Some(&wanted) => {
-                pools::join(self.cx, &self.pve, self.at.id, &wanted).await
-            }
-            (None, Some(present)) => pools::leave(self.cx, &self.pve, self.at.id, &present).await,
-            _ => Ok(()),
+    /// Sees to it, before the machine leaves its pool for `pool`, that backups include its data disks there too. Says
+    /// whether it was put where it is to be.
+    pub(super) async fn prepare_pool(&self, pool: Option<&PoolName>) -> Result<bool> {
+        let tiers = user::tiers_of(self.cx, &self.pve, &self.at).await?;
+        let strictest = Tier::strictest(tiers);
+        if !strictest.is_backed_up() {
+            return Ok(false);
         }
+        if user::is_own(pool) {
+            let mut backups = Backups::in_pool(pool.cloned());
+            backups.tighten(self.cx, &self.pve, self.at.id, strictest).await?;
+            return Ok(false);
+        }
+        if pool.is_none() {
+            Backups::in_pool(None).tighten(self.cx, &self.pve, self.at.id, strictest).await?;
+            return Ok(true);
+        }
+        Ok(false)
     }
 
-    async fn pool(&self) -> Result<Option<PoolName>> {
-        let cluster = self.explain(self.pve.cluster_now().await, "read the pool of")?;
-        Ok(cluster.guest(self.at.id).and_then(|guest| guest.pool.clone()))
+    /// Takes away what backed the machine up in the pool of the user's own that it has left.
+    pub(super) async fn forget_companions(&self) -> Result<()> {
+        user::forget_companions(self.cx, &self.pve, self.at.id).await
     }
 
     /// Takes the machine's own disks out of its backups while a tier's job takes them, and puts them back afterwards.
@@ -153,6 +170,38 @@ fn note(cx: &Cx, disks: &BTreeMap<String, DataDiskId>) {
         disks.iter().map(|(slot, id)| (slot.clone(), id.to_string().into())).collect();
     let noted = if entries.is_empty() { serde_json::Value::Null } else { entries.into() };
     cx.operation().set_private(NOTED, noted);
+    if !disks.is_empty() && !is_followed(cx) {
+        cx.operation().set_private(FOLLOWED, DONE.into());
+    }
+}
+
+/// How far the machine's backups were changed for the sake of data disks; kept beside the state until they are changed
+/// back.
+const FOLLOWED: &str = "data_disk_backups";
+const BEGUN: &str = "begun";
+const DONE: &str = "done";
+
+fn is_followed(cx: &Cx) -> bool {
+    cx.operation().private(FOLLOWED).is_some()
+}
+
+/// Plans an apply for a machine whose disks an earlier one attached or detached without coming to the backups.
+fn mend_backups(cx: &Cx, before: &Value, plan: &mut Plan<'_, Vm>) {
+    let is_empty = |vm: &Value| vm.attribute("data_disks").as_entries().is_none_or(|disks| disks.is_empty());
+    let has_begun = cx.operation().private(FOLLOWED) == Some(BEGUN.into());
+    let detail = match (is_empty(before), is_empty(plan.planned)) {
+        (true, true) if is_followed(cx) => {
+            "An apply that took the last data disk from this machine went no further. This one takes the machine out of \
+             the backups of that disk's tier, and puts its own disks into its backups again."
+        }
+        (false, false) if has_begun => {
+            "An apply that attached data disks to this machine went no further. This one sees to it that backups include \
+             what they have to, and leave out the machine's other disks unless their `backup` is `true`."
+        }
+        _ => return,
+    };
+    plan.mark_unknown("pending_changes");
+    plan.warn("data_disks", "Backups are mended", detail);
 }
 
 /// Adds the data disks to what was read of a machine, and takes out what is so only because of them.
@@ -199,9 +248,15 @@ pub(super) async fn read(
 
 /// What a plan says of data disks that come or go: what backs them up, and what will not work with them.
 pub(super) async fn plan(cx: &Cx, before: Option<&Value>, plan: &mut Plan<'_, Vm>) -> Result<()> {
+    if let Some(before) = before {
+        mend_backups(cx, before, plan);
+    }
     let after = plan.planned.attribute("data_disks").clone();
     let unchanged = before.map_or(after.is_null(), |before| *before.attribute("data_disks") == after);
-    let moves = before.is_some_and(|before| placement::moves(before, plan.planned));
+    let moves = before.is_some_and(|before| {
+        placement::moves(before, plan.planned)
+            || before.attribute("pool_name") != plan.planned.attribute("pool_name")
+    });
     if !after.is_set() || unchanged && !moves {
         claim(cx, plan, &after);
         return Ok(());

@@ -11,6 +11,7 @@ use super::named::Pair;
 use super::{VmReference, cloud_init, firmware, ownership, placement, settle};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
+use crate::resources::pve::data_disk::user::is_own;
 
 /// See [`super::Vm`].
 pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) -> Result<()> {
@@ -147,13 +148,22 @@ fn must_not_stop(machine: &Machine<'_>) -> Error {
     .at("reboot_when_needed")
 }
 
+/// Changes the pool. Data disks that stay attached are backed up all the time.
 async fn change_pool(machine: &Machine<'_>, prior: &Vm, want: &Vm) -> Result<()> {
-    match (&prior.pool_name, &want.pool_name) {
-        (before, after) if before == after => Ok(()),
-        (_, Some(pool)) => machine.join_pool(pool).await,
-        (Some(pool), None) => machine.leave_pool(pool).await,
-        (None, None) => Ok(()),
+    if prior.pool_name == want.pool_name {
+        return Ok(());
     }
+    let keeps_disks = want.data_disks.as_ref().is_some_and(|disks| !disks.is_empty());
+    let placed = keeps_disks && machine.prepare_pool(want.pool_name.as_ref()).await?;
+    match (&prior.pool_name, &want.pool_name) {
+        (_, Some(pool)) => machine.join_pool(pool).await?,
+        (Some(pool), None) if !placed => machine.leave_pool(pool).await?,
+        _ => {}
+    }
+    if keeps_disks && prior.pool_name.is_some() && !is_own(want.pool_name.as_ref()) {
+        machine.forget_companions().await?;
+    }
+    Ok(())
 }
 
 impl Machine<'_> {

@@ -25,6 +25,7 @@ fn parked(ownership: Ownership) -> Sight {
         name: "pg".to_owned(),
         serial: "disk-k".to_owned(),
         tier: BackupTier::numbered(1).unwrap(),
+        former_tier: None,
         ownership,
         at: None,
     };
@@ -35,7 +36,7 @@ fn parked(ownership: Ownership) -> Sight {
         protected: true,
         record,
     };
-    Sight { holder, user: Some(user(true)) }
+    Sight { holder, user: Some(user(true)), backups_follow: false }
 }
 
 fn user(running: bool) -> UserSight {
@@ -53,17 +54,25 @@ fn user(running: bool) -> UserSight {
 
 /// What Proxmox VE makes of a step.
 fn take(sight: &mut Sight, step: &Step) {
-    let Sight { holder, user: Some(user) } = sight else { panic!("there is a machine") };
+    let Sight { holder, user: Some(user), backups_follow } = sight else { panic!("there is a machine") };
     match step.clone() {
         Step::Note(at) => holder.record.at = at,
         Step::Unprotect(at) => (holder.record.at, holder.protected) = (at, false),
         Step::Release(slot) => {
             assert!(!holder.protected, "a protected holder lets go of nothing");
+            assert!(
+                *backups_follow,
+                "the backups of the machine include the disk before the holder's do not"
+            );
             let (found, drive) = holder.bus.take().unwrap();
             assert_eq!(found, slot);
             (holder.unused, holder.protected) = (Some(("unused0".to_owned(), drive.file)), true);
         }
         Step::Protect => holder.protected = true,
+        Step::Follow => {
+            assert!(holder.record.at.is_some(), "the record says whose backups these are");
+            *backups_follow = true;
+        }
         Step::Park(slot, at) => {
             let volume = holder.volume().unwrap();
             assert!(volume.contains(&HOLDER.to_string()));
@@ -81,6 +90,10 @@ fn take(sight: &mut Sight, step: &Step) {
         Step::Give { from, to } => {
             let (found, _) = holder.bus.take().unwrap();
             assert_eq!(found, from);
+            assert!(
+                *backups_follow,
+                "the backups of the machine include the disk before the holder's do not"
+            );
             assert!(user.protected, "whoever owns a volume is protected");
             user.bus = Some((to, drive(USER)));
         }
@@ -108,6 +121,8 @@ fn take(sight: &mut Sight, step: &Step) {
 /// Goes to a goal, and gives every sight on the way.
 fn go(sight: &mut Sight, goal: &Goal) -> Vec<Sight> {
     let mut way = vec![sight.clone()];
+    // Whoever comes anew does not know.
+    sight.backups_follow = false;
     while let Some(step) = next(goal, sight).unwrap() {
         take(sight, &step);
         way.push(sight.clone());
@@ -155,6 +170,7 @@ fn a_volume_on_two_buses_stays_with_the_machine_and_the_holder_lets_go() {
     let mut sight = parked(Ownership::Holder);
     sight.holder.protected = false;
     sight.user.as_mut().unwrap().bus = Some(("scsi1".to_owned(), drive(HOLDER)));
+    sight.backups_follow = true;
     let mut steps = Vec::new();
     while let Some(step) = next(&at(), &sight).unwrap() {
         match &step {
