@@ -78,3 +78,25 @@ resource "homelab_pve_pci_mapping" "gpu" {
     },
   ]
 }
+
+# A clone that is set up by a cloud-config of its own. Another one replaces the machine.
+resource "homelab_pve_vm" "sandbox" {
+  node_name = "pve1"
+  name      = "sandbox"
+  clone     = { vm_id = homelab_pve_vm.debian.vm_id }
+
+  cloud_init = {
+    user_data = <<-EOT
+      #cloud-config
+      packages: [git, htop]
+      users:
+        - name: admin
+          shell: /bin/bash
+    EOT
+    network_config = yamlencode({
+      version   = 2
+      ethernets = { any = { match = { name = "e*" }, dhcp4 = true } }
+    })
+    user_data_change = "replace"
+  }
+}

@@ -9,7 +9,7 @@ use crate::errors::{self, Explain as _};
 use crate::memory::Memory;
 use crate::resources::pve::data_disk::uses;
 use crate::resources::pve::network::batch::Batches;
-use crate::resources::pve::vm::Creations;
+use crate::resources::pve::vm::{Creations, Shelf};
 
 /// The clients that the provider block made; shared by every operation of a run.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub struct Clients {
     pub(crate) creations: Creations,
     pub(crate) network_batches: Batches,
     pub(crate) uses_of_volumes: uses::Found,
+    pub(crate) shelf: Shelf,
 }
 
 impl Clients {
@@ -29,6 +30,7 @@ impl Clients {
             creations: Creations::default(),
             network_batches: Batches::default(),
             uses_of_volumes: uses::Found::default(),
+            shelf: Shelf::default(),
         }
     }
 }
@@ -105,6 +107,11 @@ impl Cx {
     /// The machines that this run of the provider is making.
     pub(crate) fn creations(&self) -> Option<&Creations> {
         self.clients.as_ref().map(|clients| &clients.creations)
+    }
+
+    /// The cloud-init discs that this run has seen.
+    pub(crate) fn shelf(&self) -> Option<&Shelf> {
+        self.clients.as_ref().map(|clients| &clients.shelf)
     }
 
     /// The client of Proxmox VE without a scope, if there is one.

@@ -4,8 +4,8 @@ use pve_client::{Drive, VmConfig};
 use tf_framework::prelude::*;
 
 use super::named::{Named, Pair};
-use super::slot;
 use super::writes::Writes;
+use super::{seed, slot};
 
 /// What an empty drive has in place of a volume.
 const EMPTY: &str = "none";
@@ -26,7 +26,9 @@ fn medium(text: &str) -> bool {
 /// The CD drive in a slot, if that is what is there. The drive with the cloud-init data is none.
 fn in_slot(config: &VmConfig, slot: &str) -> Option<Drive> {
     let drive: Drive = config.value(slot)?.parse().ok()?;
-    (slot::is_cdrom(slot) && drive.is_cdrom() && !drive.is_cloud_init()).then_some(drive)
+    let has_documents = drive.volume().is_some_and(|volume| seed::DiscName::of(&volume).is_some());
+    let is_plain = drive.is_cdrom() && !drive.is_cloud_init() && !has_documents;
+    (slot::is_cdrom(slot) && is_plain).then_some(drive)
 }
 
 /// What a configuration says.

@@ -1,25 +1,30 @@
-//! Proxmox VE's own cloud-init: the drive with the data, and the settings that go into it.
+//! What cloud-init gets: settings that Proxmox VE writes on a drive of its own, or a disc with whole documents.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use pve_client::{Drive, StorageName, VmConfig};
+use pve_client::{Drive, StorageName, VmConfig, VolumeId};
 use tf_framework::prelude::*;
 
 use super::ip_config::{self, IpConfig};
 use super::named::{Named, Pair};
-use super::slot;
 use super::writes::{Writes, parsed, truth};
+use super::{seed, slot};
 
 /// The slot of a new drive when none is named.
-const SLOT: &str = "ide2";
+pub(super) const SLOT: &str = "ide2";
 
 /// Keys of the configuration that go into the drive, besides those of the network devices.
 const KEYS: [&str; 8] =
     ["ciuser", "cipassword", "sshkeys", "nameserver", "searchdomain", "ciupgrade", "citype", "cicustom"];
 
-/// What cloud-init inside the guest sets up, on a small drive that Proxmox VE writes at each start.
+/// What cloud-init inside the guest sets up: either from settings, on a small drive that Proxmox VE writes at each start,
+/// or from documents of your own (`user_data`, `meta_data`, `network_config`, `vendor_data`), on a disc that is kept on
+/// `iso_storage_name` and goes with the machine. cloud-init reads one of them only, so the two do not go together.
+///
+/// Documents are part of the state; wrap them in `sensitive()` where they have secrets. A clone without documents of its
+/// own keeps using the disc of its template, which goes with the template.
 #[derive(Clone, Debug, Default, PartialEq, Object)]
 pub struct CloudInit {
-    /// Storage of the drive. By default that of the machine's first disk.
+    /// Storage of the drive that Proxmox VE writes. By default that of the machine's first disk.
     #[schema(parse, wire = "storage", keep)]
     pub storage_name: Defaulted<StorageName>,
 
@@ -66,6 +71,41 @@ pub struct CloudInit {
     /// Format of the data. By default Proxmox VE chooses by `os_type`: `configdrive2` for Windows, else `nocloud`.
     #[schema(wire = "citype", validate = one_of(["nocloud", "configdrive2", "opennebula"]))]
     pub r#type: Option<String>,
+
+    /// User data: a cloud-config, whose first line is `#cloud-config`, a script, or whatever else cloud-init takes. The
+    /// function `cloud_config` makes one of an object. By default an empty one, as soon as there is another document.
+    #[schema(validate = length(1, seed::LONGEST))]
+    pub user_data: Option<String>,
+
+    /// Meta data, as YAML. It gets an `instance-id` that is another one whenever a document changes, and a
+    /// `local-hostname` that is the machine's name when the disc is made, unless it has its own.
+    #[schema(validate = length(1, seed::LONGEST))]
+    pub meta_data: Option<String>,
+
+    /// Network configuration, as YAML of version 1 or 2. By default cloud-init asks for an address by DHCP.
+    #[schema(validate = length(1, seed::LONGEST))]
+    pub network_config: Option<String>,
+
+    /// Vendor data: like `user_data`, which overrides it.
+    #[schema(validate = length(1, seed::LONGEST))]
+    pub vendor_data: Option<String>,
+
+    /// What a change of a document does. `reboot`: the machine gets a new disc while it is off, and a running one is shut
+    /// down and started for that; cloud-init then sets it up as a new machine, for example with new host keys for SSH.
+    /// With `reboot_when_needed = false` that comes at the next start. `replace`: the machine is replaced. `ignore`:
+    /// nothing; the disc and the state stay as they are.
+    #[schema(default = "reboot", validate = one_of(seed::OnChange::NAMES))]
+    pub user_data_change: Defaulted<String>,
+
+    /// Storage of the disc with the documents, which has to take the content `iso`. By default the first of the node that
+    /// does, in the order of their names; those that other nodes see too come first, because a machine takes its disc
+    /// along only there. Elsewhere it gets another one after a move.
+    #[schema(parse, keep)]
+    pub iso_storage_name: Defaulted<StorageName>,
+
+    /// Disc with the documents. Its name has the ID of the machine and a checksum of the documents.
+    #[schema(parse, keep)]
+    pub iso_volume_id: Computed<VolumeId>,
 }
 
 fn key_line(text: &str) -> bool {
@@ -95,6 +135,9 @@ pub(super) fn slot_to_leave<'c>(want: Option<&CloudInit>, config: &'c VmConfig) 
 
 /// What a configuration says. Without a drive there is no cloud-init.
 pub(super) fn read(named: Named<'_, CloudInit>, config: &VmConfig) -> Option<CloudInit> {
+    if let Some(documents) = seed::config::read(named, config) {
+        return Some(documents);
+    }
     let (slot, found) = drive(config)?;
     named.object(|c| CloudInit {
         storage_name: found.volume().map(|volume| volume.storage().clone()).into(),
@@ -110,6 +153,13 @@ pub(super) fn read(named: Named<'_, CloudInit>, config: &VmConfig) -> Option<Clo
         search_domain: c.of(|c| &c.search_domain).found(parsed(config, "searchdomain")),
         upgrade_packages: c.of(|c| &c.upgrade_packages).or(truth(config, "ciupgrade"), true),
         r#type: c.of(|c| &c.r#type).found(parsed(config, "citype")),
+        user_data: None,
+        meta_data: None,
+        network_config: None,
+        vendor_data: None,
+        user_data_change: c.stated().map_or("reboot".into(), |c| c.user_data_change.clone()),
+        iso_storage_name: None.into(),
+        iso_volume_id: None.into(),
     })
 }
 
@@ -152,12 +202,17 @@ pub(super) fn write(cloud_init: Pair<'_, CloudInit>, first_disk: Option<StorageN
 fn write_drive(cloud_init: Pair<'_, CloudInit>, first_disk: Option<StorageName>, out: &mut Writes<'_>) {
     let present = drive(out.current());
     let Some(want) = cloud_init.want else {
+        seed::config::remove(cloud_init, out);
         if let Some((slot, _)) = present.filter(|_| cloud_init.prior.is_some()) {
             out.remove(slot);
         }
         return;
     };
-    let present_slot = present.as_ref().map(|(slot, _)| *slot);
+    if want.print().is_some() {
+        return seed::config::write(want, out);
+    }
+    let disc = seed::config::inserted(out.current()).map(|disc| disc.slot);
+    let present_slot = present.as_ref().map(|(slot, _)| *slot).or(disc);
     let present_storage =
         present.as_ref().and_then(|(_, drive)| drive.volume().map(|volume| volume.storage().clone()));
     let slot = want.slot.known().map(String::as_str).or(present_slot).unwrap_or(SLOT).to_owned();

@@ -272,9 +272,11 @@ impl<'a> Create<'a> {
         let imports = |vm: &Vm| vm.disks.iter().flatten().any(|(_, disk)| disk.import_from.is_some());
         let mut is_template = false;
         match made {
-            Made::New(_) if !imports(want) => {}
+            Made::New(_) if !imports(want) && !want.has_documents() => {}
             Made::New(_) => {
-                machine.settle_volumes(want, &machine.config().await?).await?;
+                let config = machine.config().await?;
+                machine.settle_volumes(want, &config).await?;
+                machine.insert_first_disc(want, config).await?;
             }
             Made::Raw(_) => {
                 let mut config = machine.config().await?;
@@ -285,7 +287,10 @@ impl<'a> Create<'a> {
                 });
                 config = machine.free_slot(want, config).await?;
                 let before = config.clone();
-                machine.converge(Pair { prior: None, want: Some(want) }, &marker, config).await?;
+                let provided = machine.provide_disc(want, &config, false).await?;
+                let whole = Pair { prior: None, want: provided.as_ref().or(Some(want)) };
+                machine.converge(whole, &marker, config).await?;
+                machine.clear_unused(want, want).await?;
                 config = if imports(want) { machine.config().await? } else { before };
                 machine.settle_volumes(want, &config).await?;
             }

@@ -5,7 +5,7 @@ use tf_framework::prelude::*;
 
 use super::machine::{Machine, is_lost};
 use super::model::Vm;
-use super::{VmReference, ownership};
+use super::{VmReference, ownership, seed};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -15,7 +15,7 @@ pub(super) async fn delete(cx: &Cx, id: &VmReference, prior: &Vm) -> Result<()> 
     let Some(vm_id) = id.id.or_else(|| ownership::vm_id(cx.operation())) else { return Ok(()) };
     let found = pve.find_vm(vm_id, prior.last_node()).await;
     let Some((at, config)) = found.explain::<Vm>(cx, format_args!("read VM {vm_id}"))? else {
-        return Ok(());
+        return seed::clear::forget(cx, &pve, prior).await;
     };
     let machine = Machine { cx, pve, at, want: None };
     ownership::demand(&machine, &config)?;
@@ -31,6 +31,7 @@ pub(super) async fn delete(cx: &Cx, id: &VmReference, prior: &Vm) -> Result<()> 
     if machine.config().await?.value("protection") == Some("1") {
         return Err(protected(&machine));
     }
+    machine.clear_all(prior, &config).await?;
     destroy(&machine, &config).await
 }
 

@@ -5,7 +5,7 @@ use tf_framework::prelude::*;
 
 use super::model::{SHUTDOWN_SECONDS, Vm};
 use super::named::Named;
-use super::{VmReference, completion, config, data_disks, ownership, wait_for};
+use super::{VmReference, completion, config, data_disks, ownership, seed, wait_for};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -90,6 +90,7 @@ pub(super) async fn read(cx: &Cx, id: &VmReference, prior: Option<&Vm>) -> Resul
     let pool_name = pool(&pve, cx, vm_id, prior).await?;
     let mut vm = state(found.at.id, prior, &found, pool_name);
     vm.addresses = wait_for::read(cx, prior);
+    seed::apply::read(cx, &pve, &found.at, &found.config, &found.waiting, &mut vm).await;
     data_disks::read(cx, &pve, &found.at, &found.config, prior, &mut vm).await?;
     if operation.created_id().is_some() {
         completion::later(cx, &pve, found.at, found.config);

@@ -4,7 +4,7 @@ use pve_client::VmId;
 use tf_framework::prelude::*;
 
 use super::model::Vm;
-use super::{foresight, lookups, placement, unfinished, wait_for};
+use super::{foresight, lookups, placement, seed, unfinished, wait_for};
 use crate::cx::Cx;
 
 /// Devices whose coming and going changes the order of booting.
@@ -19,7 +19,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     power(plan);
     let before = plan.prior.as_ref().map(|prior| prior.encode());
     let placement = placement::plan(cx, before.as_ref(), plan).await?;
-    let mut restarts = false;
+    let mut restarts = seed::plan::plan(cx, before.as_ref(), &placement, plan).await?;
     if let Some(before) = &before {
         leave_unknown(before, placement.moves, plan);
         if plan.prior.as_ref().is_some_and(Vm::is_template)
@@ -27,7 +27,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
         {
             plan.require_replace("template");
         }
-        restarts = foresight::change(before, plan);
+        restarts |= foresight::change(before, plan);
         restarts |= unfinished::check(cx, plan);
         // The framework has not seen this change.
         if plan.planned.attribute("started") != before.attribute("started") {

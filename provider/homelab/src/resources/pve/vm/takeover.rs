@@ -11,7 +11,7 @@ use super::create::Create;
 use super::creations::Held;
 use super::marker::{self, Marker};
 use super::model::Vm;
-use super::{config, ownership};
+use super::{config, ownership, seed};
 use crate::errors::{self, Explain as _};
 
 /// How long the lock of a machine that is being made may outlive its task.
@@ -80,6 +80,7 @@ async fn claim(create: &Create<'_>, at: &VmAddress, found: &VmConfig) -> Result<
         .explain::<Vm>(create.cx, format_args!("take over VM {} on node {:?}", at.id, at.node.as_str()))?;
     tracing::info!(vm_id = at.id.number(), "taking over what an interrupted apply left");
     ownership::begin(create.cx.operation(), &nonce, at.id);
+    seed::apply::may_be_left(create.cx);
     create.cx.operation().created(&at.id);
     if let Some(pool) = &create.want.pool_name {
         create.machine(at.clone()).join_pool(pool).await?;

@@ -33,8 +33,10 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
         // Proxmox VE refuses to take disks from a protected machine, also in the call that ends the protection.
         current = unprotect(&machine, &current).await?;
     }
+    let mut ejected = false;
     if !want.allowed_nodes().contains(&machine.at.node) {
         let node = placement::node_now(cx, &machine.pve, want).await?;
+        ejected = machine.eject_disc(&current).await?;
         machine.migrate(&node, status.running).await?;
         current = machine.config().await?;
     }
@@ -45,11 +47,17 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
         machine.explain(gone, "delete disks of")?;
         current = machine.config().await?;
     }
+    let provided = machine.provide_other_disc(prior, want, &current, ejected).await?;
+    let want = provided.as_ref().unwrap_or(want);
+    let vm = Pair { prior: Some(prior), want: Some(want) };
     let mut running = status.running;
     if running && needs_stop(want, &current) {
         if !want.may_reboot() {
             return Err(must_not_stop(&machine));
         }
+        machine.stop(want.shutdown_seconds()).await?;
+        running = false;
+    } else if running && machine.reads_anew(prior, want, &current) {
         machine.stop(want.shutdown_seconds()).await?;
         running = false;
     }
@@ -66,6 +74,7 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
     change_pool(&machine, prior, want).await?;
     machine.attach_data_disks(Some(prior), want).await?;
     let fresh = machine.settle_power(prior, want, running, written.cloud_init).await?;
+    machine.clear_unused(prior, want).await?;
     if fresh || want.addresses.is_unknown() {
         machine.wait_for_guest(want).await?;
     }

@@ -118,6 +118,7 @@ fn cloud_init(config: &Value, out: &mut Diagnostics) {
              to 1, and count up with each new password.",
         );
     }
+    super::seed::check::validate(cloud_init, out);
     for (device, ip) in cloud_init.attribute("ip_configs").as_entries().into_iter().flatten() {
         ip_config::validate(&at.then("ip_configs").key(device), ip, out);
     }

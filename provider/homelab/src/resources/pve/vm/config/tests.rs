@@ -414,6 +414,7 @@ fn an_import_reports_everything_and_changes_nothing() {
                 "storage_name": "ds2", "slot": "ide2", "user": "ubuntu", "ssh_keys": ["ssh-ed25519 AAAA user@example"],
                 "name_servers": ["1.1.1.1", "8.8.8.8"],
                 "ip_configs": {"ipconfig0": {"ipv4_address": "192.0.2.50/24", "ipv4_gateway": "192.0.2.1"}},
+                "user_data_change": "reboot",
             },
         }),
     );
