@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -57,95 +58,184 @@ impl Keep {
         *self == Self::default()
     }
 
+    /// How many hours, days, weeks, months and years are kept.
+    fn limits(&self) -> [usize; 5] {
+        [self.hourly, self.daily, self.weekly, self.monthly, self.yearly].map(count)
+    }
+
     /// Those of `backups` that pruning on a server in `zone` would leave, oldest first.
     #[must_use]
     pub fn survivors(&self, backups: &[Timestamp], zone: &Zone) -> Vec<Timestamp> {
         let mut sorted = backups.to_vec();
         sorted.sort();
         let newest = sorted.into_iter().map(|at| Dated::new(at, zone)).collect();
-        let mut kept = Kept { older: Vec::new(), newest };
+        let mut kept = Kept { newest, ..Kept::default() };
         kept.prune(self, |_| ());
         kept.iter().map(|backup| backup.at).collect()
     }
 }
 
-/// The backups of one guest.
+/// The backups of one guest. Those of each part are older than those of the part before.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    /// Those that only a rule about periods keeps, oldest first.
-    older: Vec<Dated>,
-    /// The newest, oldest first.
+    /// The newest, oldest first, as those of every part.
     newest: VecDeque<Dated>,
+    /// Those that the hourly rule keeps, then those that the daily one does.
+    frequent: [VecDeque<Dated>; FREQUENT],
+    /// Those that only a rule about longer periods keeps.
+    older: Vec<Dated>,
+    /// The last one taken.
+    previous: Option<Dated>,
+    /// Until when everything is looked at again, because the clock was put back over whole periods.
+    unsettled_until: Option<Timestamp>,
 }
+
+/// How many rules count periods that lie whole in the periods of every later rule: hours and days. Weeks do not, for
+/// they have days of two months.
+const FREQUENT: usize = 2;
+
+/// What a rule has decided about a backup: that this rule keeps it, or that it is lost.
+type Decision = Option<Option<usize>>;
 
 impl Kept {
     /// Takes a backup, which is the newest, and prunes.
     pub fn add(&mut self, backup: Dated, keep: &Keep, removed: impl FnMut(&Dated)) {
+        const TWO_DAYS: Duration = Duration::from_secs(2 * 86_400);
+        let steps_back =
+            |previous: &Dated| previous.periods.iter().zip(backup.periods).any(|(before, now)| now < *before);
+        if self.previous.as_ref().is_some_and(steps_back) {
+            self.unsettled_until = backup.at.checked_add(TWO_DAYS).ok();
+        }
+        self.previous = Some(backup);
         self.newest.push_back(backup);
-        self.prune(keep, removed);
+        if self.unsettled_until.is_some_and(|until| backup.at < until) {
+            self.prune(keep, removed);
+        } else if !keep.is_everything() && self.newest.len() > count(keep.last) {
+            self.shift(keep, removed);
+        }
     }
 
     /// Oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Dated> {
-        self.older.iter().chain(&self.newest)
+        let [hourly, daily] = &self.frequent;
+        self.older.iter().chain(daily).chain(hourly).chain(&self.newest)
+    }
+
+    /// What pruning comes to when one backup was added and nothing else has changed: the oldest of each part may go on
+    /// to the next.
+    fn shift(&mut self, keep: &Keep, mut removed: impl FnMut(&Dated)) {
+        let Some(mut leaving) = self.newest.pop_front() else { return };
+        let mut newer = self.newest.front().copied();
+        for (period, limit) in keep.limits().into_iter().enumerate().take(FREQUENT) {
+            if limit == 0 {
+                continue;
+            }
+            let part = &mut self.frequent[period];
+            let shares = |other: Option<&Dated>| {
+                other.is_some_and(|other| other.periods[period] == leaving.periods[period])
+            };
+            if shares(newer.as_ref()) {
+                return removed(&leaving);
+            }
+            if shares(part.back()) {
+                part.pop_back().iter().for_each(&mut removed);
+            }
+            part.push_back(leaving);
+            if part.len() <= limit {
+                return;
+            }
+            let Some(oldest) = part.pop_front() else { return };
+            leaving = oldest;
+            newer = part.front().copied().or(newer);
+        }
+        self.older.push(leaving);
+        let decided = self.decided(keep, FREQUENT);
+        self.older = Self::sorted_out(std::mem::take(&mut self.older), decided, removed).2;
     }
 
     /// The rules run from last to yearly. Each counts the periods that no earlier rule has a backup
     /// in, newest first, and keeps the newest backup of each; the others of a counted period are lost
     /// to the later rules too.
-    fn prune(&mut self, keep: &Keep, mut removed: impl FnMut(&Dated)) {
-        let most = usize::try_from(keep.last).ok().filter(|_| !keep.is_everything()).unwrap_or(usize::MAX);
-        let leaving = self.newest.len().saturating_sub(most);
-        self.older.extend(self.newest.drain(..leaving));
-        if self.older.is_empty() {
+    fn prune(&mut self, keep: &Keep, removed: impl FnMut(&Dated)) {
+        if keep.is_everything() {
             return;
         }
-        let mut decided: Vec<Option<bool>> = vec![None; self.older.len()];
-        let limits = [keep.hourly, keep.daily, keep.weekly, keep.monthly, keep.yearly];
-        for (period, limit) in limits.into_iter().enumerate().filter(|(_, limit)| *limit > 0) {
-            self.keep_newest_of_each(period, limit, &mut decided);
-        }
-        if decided.iter().any(|kept| *kept != Some(true)) {
-            let mut decided = decided.into_iter();
-            self.older.retain(|backup| {
-                let stays = decided.next().flatten() == Some(true);
-                if !stays {
-                    removed(backup);
-                }
-                stays
-            });
-        }
+        let [hourly, daily] = std::mem::take(&mut self.frequent);
+        self.older.extend(daily.into_iter().chain(hourly));
+        let leaving = self.newest.len().saturating_sub(count(keep.last));
+        self.older.extend(self.newest.drain(..leaving));
+        let decided = self.decided(keep, 0);
+        let older = std::mem::take(&mut self.older);
+        let (hourly, daily, older) = Self::sorted_out(older, decided, removed);
+        self.frequent = [hourly, daily];
+        self.older = older;
     }
 
-    fn keep_newest_of_each(&self, period: usize, limit: u32, decided: &mut [Option<bool>]) {
+    /// What the rules from the one of this number on decide about the older backups.
+    fn decided(&self, keep: &Keep, first: usize) -> Vec<Decision> {
+        let mut decided = vec![None; self.older.len()];
+        for (period, limit) in keep.limits().into_iter().enumerate().skip(first) {
+            if limit > 0 {
+                self.keep_newest_of_each(period, limit, &mut decided);
+            }
+        }
+        decided
+    }
+
+    /// The backups that stay, by the part that they belong to: hourly, daily, older.
+    fn sorted_out(
+        backups: Vec<Dated>,
+        decided: Vec<Decision>,
+        mut removed: impl FnMut(&Dated),
+    ) -> (VecDeque<Dated>, VecDeque<Dated>, Vec<Dated>) {
+        let (mut hourly, mut daily, mut older) = (VecDeque::new(), VecDeque::new(), Vec::new());
+        for (backup, decision) in backups.into_iter().zip(decided) {
+            match decision.flatten() {
+                Some(0) => hourly.push_back(backup),
+                Some(1) => daily.push_back(backup),
+                Some(_) => older.push(backup),
+                None => removed(&backup),
+            }
+        }
+        (hourly, daily, older)
+    }
+
+    fn keep_newest_of_each(&self, period: usize, limit: usize, decided: &mut [Decision]) {
         let number = |backup: &Dated| backup.periods[period];
-        let kept = self.older.iter().zip(decided.iter()).rev().filter(|(_, kept)| **kept == Some(true));
+        let is_kept = |decision: &Decision| decision.is_some_and(|rule| rule.is_some());
+        let kept = self.older.iter().zip(decided.iter()).rev().filter(|(_, decision)| is_kept(decision));
         let kept = kept.map(|(backup, _)| number(backup));
         let mut covered = Covered::of(self.beside_older().map(number).chain(kept).collect());
         let mut counted = Counted::default();
-        for (backup, kept) in self.older.iter().zip(decided).rev() {
+        for (backup, decision) in self.older.iter().zip(decided).rev() {
             let number = number(backup);
-            if kept.is_some() || covered.contains(number) {
+            if decision.is_some() || covered.contains(number) {
                 continue;
             }
             if counted.contains(number) {
-                *kept = Some(false);
-            } else if counted.numbers.len() < usize::try_from(limit).unwrap_or(usize::MAX) {
+                *decision = Some(None);
+            } else if counted.numbers.len() < limit {
                 counted.add(number);
-                *kept = Some(true);
+                *decision = Some(Some(period));
             } else {
                 break;
             }
         }
     }
 
-    /// The newest backups that can share a period with an older one that no other shares: clocks are put
+    /// Those of the newer parts that can share a period with an older one that no other shares: clocks are put
     /// back by less than a day.
     fn beside_older(&self) -> impl Iterator<Item = &Dated> {
         const DAY: i64 = 86_400;
-        let first = self.newest.front().map_or(0, |backup| backup.at.as_second());
-        self.newest.iter().take_while(move |backup| backup.at.as_second() - first <= DAY)
+        let [hourly, daily] = &self.frequent;
+        let mut newer = daily.iter().chain(hourly).chain(&self.newest).peekable();
+        let first = newer.peek().map_or(0, |backup| backup.at.as_second());
+        newer.take_while(move |backup| backup.at.as_second() - first <= DAY)
     }
+}
+
+fn count(rule: u32) -> usize {
+    usize::try_from(rule).unwrap_or(usize::MAX)
 }
 
 /// Numbers of periods that have a backup, asked for newest first, as they mostly are.
@@ -218,7 +308,49 @@ impl fmt::Display for Keep {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Moments with gaps from minutes to weeks.
+    fn moments() -> impl Strategy<Value = Vec<Timestamp>> {
+        let gap = prop_oneof![6 => 1u32..9_000, 3 => 1u32..200_000, 1 => 1u32..3_000_000];
+        // The clock of Troll is put back by two hours in October.
+        let first = prop_oneof![Just(1_792_700_000_i64), 1_780_000_000_i64..1_800_000_000];
+        (first, proptest::collection::vec(gap, 1..90)).prop_map(|(mut at, gaps)| {
+            let step = |gap: u32| {
+                at += i64::from(gap);
+                Timestamp::from_second(at).unwrap()
+            };
+            gaps.into_iter().map(step).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn taking_one_after_the_other_is_pruning_all_each_time(
+            moments in moments(),
+            (last, hourly, daily, weekly, monthly, yearly) in
+                (0u32..6, 0u32..9, 0u32..6, 0u32..4, 0u32..3, 0u32..2),
+            zone in proptest::sample::select(vec!["UTC", "Europe/Berlin", "Antarctica/Troll"]),
+        ) {
+            let keep = Keep { last, hourly, daily, weekly, monthly, yearly };
+            let zone = Zone::named(zone).unwrap();
+            let mut kept = Kept::default();
+            let mut there: Vec<Timestamp> = Vec::new();
+            for moment in moments {
+                let mut lost = Vec::new();
+                kept.add(Dated::new(moment, &zone), &keep, |backup| lost.push(backup.at));
+                there.push(moment);
+                let left = keep.survivors(&there, &zone);
+                prop_assert_eq!(kept.iter().map(|backup| backup.at).collect::<Vec<_>>(), left.clone());
+                there.retain(|moment| !left.contains(moment));
+                lost.sort();
+                prop_assert_eq!(&lost, &there);
+                there = left;
+            }
+        }
+    }
 
     fn days(numbers: &[i64]) -> Vec<Timestamp> {
         numbers.iter().map(|day| Timestamp::from_second(day * 86_400).unwrap()).collect()
