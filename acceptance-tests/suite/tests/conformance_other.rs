@@ -25,7 +25,10 @@ async fn a_function_is_pure_and_blames_its_argument() {
     let plugin = started().await;
     for cli in [Cli::Terraform, Cli::Tofu] {
         let core = Core::connect(plugin.channel().await.unwrap(), cli).await.unwrap();
-        assert_eq!(core.functions().collect::<Vec<_>>(), ["cloud_config", "parse_volume_id"]);
+        assert_eq!(
+            core.functions().collect::<Vec<_>>(),
+            ["cloud_config", "max_gap", "next_events", "parse_volume_id"]
+        );
         let call = async |argument: serde_json::Value| core.call("parse_volume_id", &[argument]).await;
         let parsed = call(json!("local:iso/debian.iso")).await.unwrap();
         assert_eq!(parsed.get("storage_name"), &Value::String("local".to_owned()));

@@ -207,3 +207,26 @@ fn a_ticket_works_and_is_stored_nowhere() {
         assert!(!state.contains("PVE:root@pam"), "the ticket is in the state");
     });
 }
+
+#[test]
+fn a_schedule_is_computed_by_functions() {
+    with_each_cli(|cli| {
+        if !cli::at_least(cli, (1, 8), (1, 7)) {
+            return;
+        }
+        let workspace = Workspace::new(cli);
+        workspace.configure(
+            "",
+            "output \"next\" {\n  value = provider::homelab::next_events(\"02:30\", \"2027-03-26T12:00:00Z\", 2, \
+             \"Europe/Berlin\")\n}\noutput \"gap\" {\n  value = provider::homelab::max_gap(\"sun 21:00 UTC\").seconds\n}\n",
+        );
+        workspace.apply().ok();
+        let found = outputs(&workspace);
+        assert_eq!(found["next"]["value"], json!(["2027-03-27T01:30:00Z", "2027-03-29T00:30:00Z"]));
+        assert_eq!(found["gap"]["value"], 604_800);
+        workspace
+            .configure("", "output \"no\" {\n  value = provider::homelab::max_gap(\"daily 21:00\")\n}\n");
+        let said = workspace.plan().failed().prose();
+        assert!(said.contains("calendar event"), "{said}");
+    });
+}

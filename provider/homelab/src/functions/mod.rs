@@ -1,7 +1,10 @@
 //! Functions.
 
 mod cloud_config;
+mod max_gap;
+mod next_events;
 mod parse_volume_id;
+mod schedule;
 
 use tf_framework::Registry;
 
@@ -9,5 +12,9 @@ use crate::cx::Cx;
 
 /// Registers every function.
 pub(crate) fn register(registry: &mut Registry<Cx>) {
-    registry.function::<cloud_config::CloudConfig>().function::<parse_volume_id::ParseVolumeId>();
+    registry
+        .function::<cloud_config::CloudConfig>()
+        .function::<max_gap::MaxGap>()
+        .function::<next_events::NextEvents>()
+        .function::<parse_volume_id::ParseVolumeId>();
 }
