@@ -47,10 +47,15 @@ fn read(lab: &mut Lab, request: &Request) -> Answer {
     });
     let disks: Vec<Value> = disks.collect();
     let level = pool.options.get("raidlevel").map_or("single", String::as_str);
-    let children = if level == "single" {
-        json!(disks)
-    } else {
-        json!([{"name": format!("{level}-0"), "state": "ONLINE", "msg": "", "children": disks}])
+    let group = |name: String, disks: &[Value]| json!({"name": name, "state": "ONLINE", "msg": "", "children": disks});
+    let children = match level {
+        "single" => json!(disks),
+        "raid10" => {
+            disks.chunks(2).zip(0..).map(|(pair, number)| group(format!("mirror-{number}"), pair)).collect()
+        }
+        // ZFS calls the first level of these kinds by its number too.
+        "raidz" | "draid" => json!([group(format!("{level}1-0"), &disks)]),
+        level => json!([group(format!("{level}-0"), &disks)]),
     };
     Ok(json!({"name": name, "state": "ONLINE", "errors": "No known data errors", "children": [{"name": name, "state": "ONLINE", "msg": "", "children": children}]}).into())
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use pve_client::{NodeName, PropertyString, Pve, Settings, StorageName};
+use pve_client::{NodeName, PropertyString, Pve, Settings, StorageName, ZfsPart};
 use tf_framework::prelude::*;
 
 use super::lifecycle::if_there;
@@ -164,11 +164,36 @@ fn protected(id: &ZfsPoolId) -> Diagnostic {
     .at("deletion_protection")
 }
 
-/// What is taken over at import: the disks as the node names them. The level is left out, because it could be several.
-async fn layout(pve: &Pve, id: &ZfsPoolId) -> Option<Vec<String>> {
+/// What is taken over at import: the level, and the disks as the node names them.
+async fn layout(pve: &Pve, id: &ZfsPoolId) -> Option<(Option<String>, Vec<String>)> {
     let parts = pve.zfs_pool_parts(&id.node, &id.name).await.ok()?;
     let path = |name: &str| if name.starts_with('/') { name.to_owned() } else { format!("/dev/{name}") };
-    Some(parts.devices().into_iter().map(path).collect())
+    Some((level_of(&parts).map(str::to_owned), parts.devices().into_iter().map(path).collect()))
+}
+
+/// The level of a pool by its groups of disks, such as `mirror-0`; none if they are not of one kind.
+fn level_of(parts: &ZfsPart) -> Option<&'static str> {
+    let groups = groups(parts);
+    let mut kinds: Vec<&str> =
+        groups.iter().map(|name| name.split(['-', ':']).next().unwrap_or_default()).collect();
+    kinds.dedup();
+    match (kinds[..].first().copied(), kinds.len()) {
+        (None, _) => (parts.devices().len() == 1).then_some("single"),
+        (Some("mirror"), 1) => Some(if groups.len() == 1 { "mirror" } else { "raid10" }),
+        // ZFS calls the first level of each kind by its number too.
+        (Some("raidz" | "raidz1"), 1) => Some("raidz"),
+        (Some("draid" | "draid1"), 1) => Some("draid"),
+        (Some(kind), 1) => LEVELS.into_iter().find(|level| *level == kind),
+        _ => None,
+    }
+}
+
+/// Names of the groups that hold disks. The pool itself is none.
+fn groups(parts: &ZfsPart) -> Vec<&str> {
+    let below = parts.children.iter().filter(|part| !part.children.is_empty());
+    below
+        .flat_map(|part| if part.name == parts.name { groups(part) } else { vec![part.name.as_str()] })
+        .collect()
 }
 
 impl Resource for ZfsPool {
@@ -248,17 +273,18 @@ impl Resource for ZfsPool {
         let pve = cx.pve()?;
         let found = find(&pve, id).await.explain::<Self>(cx, format_args!("read the {}", id.title()))?;
         let Some(found) = found else { return Ok(None) };
+        let (level, devices) = match prior {
+            Some(prior) => (prior.raid_level.clone(), prior.devices.clone()),
+            None => layout(&pve, id).await.map_or((None, None), |(level, devices)| (level, Some(devices))),
+        };
         let of = |flag: fn(&Self) -> &Defaulted<bool>, default: bool| {
             prior.and_then(|prior| flag(prior).known().copied()).unwrap_or(default).into()
         };
         Ok(Some(Self {
             node_name: id.node.clone(),
             name: id.name.clone(),
-            raid_level: prior.and_then(|prior| prior.raid_level.clone()),
-            devices: match prior {
-                Some(prior) => prior.devices.clone(),
-                None => layout(&pve, id).await,
-            },
+            raid_level: level,
+            devices,
             sector_size_exponent: prior.and_then(|prior| prior.sector_size_exponent),
             compression: prior.and_then(|prior| prior.compression.clone()),
             draid: prior.and_then(|prior| prior.draid.clone()),
@@ -291,6 +317,30 @@ impl Resource for ZfsPool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn part(name: &str, children: Vec<ZfsPart>) -> ZfsPart {
+        ZfsPart { name: name.to_owned(), children }
+    }
+
+    #[test]
+    fn the_level_is_known_by_the_groups_of_disks() {
+        let level = |groups: &[&str], disks: usize| {
+            let disks = || (0..disks).map(|number| part(&format!("sd{number}"), Vec::new())).collect();
+            let parts = match groups {
+                [] => disks(),
+                groups => groups.iter().map(|name| part(name, disks())).collect(),
+            };
+            level_of(&part("tank", vec![part("tank", parts)]))
+        };
+        assert_eq!(level(&[], 1), Some("single"));
+        assert_eq!(level(&[], 2), None, "a stripe is no level");
+        assert_eq!(level(&["mirror-0"], 2), Some("mirror"));
+        assert_eq!(level(&["mirror-0", "mirror-1"], 2), Some("raid10"));
+        assert_eq!(level(&["raidz1-0"], 3), Some("raidz"));
+        assert_eq!(level(&["raidz2-0"], 4), Some("raidz2"));
+        assert_eq!(level(&["draid1:4d:6c:1s-0"], 6), Some("draid"));
+        assert_eq!(level(&["mirror-0", "raidz1-1"], 3), None);
+    }
 
     #[test]
     fn a_level_with_too_few_disks_is_refused_when_validating() {
