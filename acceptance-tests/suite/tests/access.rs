@@ -125,6 +125,18 @@ fn a_rotated_token_has_a_new_secret_while_the_old_one_stays_valid() {
                 works(&lab, &third) && works(&lab, &second) && !works(&lab, &first),
                 "Proxmox VE {release}"
             );
+            workspace.forget("homelab_pve_token.this").ok();
+            workspace.import("homelab_pve_token.this", "ci@pve!deploy").ok();
+            workspace.apply().ok();
+            workspace.plan_is_empty();
+            assert!(works(&lab, &third) && works(&lab, &second), "an import changes no secret");
+            let imported = workspace.resource("homelab_pve_token.this");
+            assert_eq!(
+                (&imported["rotation_id"], &imported["api_token"]),
+                (&"3".into(), &serde_json::Value::Null)
+            );
+            let fourth = secret_after("4");
+            assert!(works(&lab, &fourth), "Proxmox VE {release}");
             workspace.destroy().ok();
         });
     }

@@ -20,8 +20,9 @@ use crate::preflight::need;
 /// **Rotation.** With `rotation_id` set there are two tokens, `name` and `name-2`, of which one is in use. A change of
 /// `rotation_id` gives the other one a new secret and takes it into use, while the one before stays valid until the next
 /// rotation: whoever has it can be given the new one at any time in between. On Proxmox VE 9.2 the spare token gets its
-/// new secret in place; before, it is made again and gets back its entries of the access control list. Grant roles to
-/// both, so that they are in force before a rotation:
+/// new secret in place; before, it is made again and gets back its entries of the access control list. After an import
+/// of both, `name` counts as the one in use, and the first `rotation_id` is only noted. Grant roles to both, so that they
+/// are in force before a rotation:
 ///
 /// ```terraform
 /// resource "homelab_pve_acl" "ci" {
@@ -114,8 +115,15 @@ impl Token {
         self.rotation_id.is_some() && !prior.token_ids.known().is_some_and(|ids| ids.contains(spare))
     }
 
+    /// Both tokens were there before the state knew of them, with secrets that it does not know.
+    fn was_imported_as_a_pair(&self) -> bool {
+        let both = self.token_ids.known().is_some_and(|ids| ids.len() > 1);
+        both && self.rotation_id.is_none() && self.secret.known().is_none()
+    }
+
     fn rotates(change: &Change<'_, Self>) -> bool {
-        change.want.rotation_id.is_some() && change.changes(|token| &token.rotation_id)
+        let changes = change.want.rotation_id.is_some() && change.changes(|token| &token.rotation_id);
+        changes && !change.prior.was_imported_as_a_pair()
     }
 }
 
@@ -299,6 +307,22 @@ mod tests {
         assert_eq!(next(&second, &want), first);
         assert_eq!(want.ids(None), BTreeSet::from([first.clone(), second.clone()]));
         assert_eq!(token(None).ids(None), BTreeSet::from([first]));
+    }
+
+    #[test]
+    fn an_imported_pair_is_not_rotated_at_once() {
+        let rotates =
+            |before: &Token, now: &str| Token::rotates(&Change { prior: before, want: &token(Some(now)) });
+        let mut before = token(None);
+        before.token_ids = token(Some("1")).ids(None).into();
+        before.secret = Computed::from(None);
+        assert!(!rotates(&before, "3"));
+        before.secret = "known".to_owned().into();
+        assert!(rotates(&before, "3"), "rotation that was ended goes on");
+        let mut noted = token(Some("3"));
+        noted.token_ids = before.token_ids.clone();
+        noted.secret = Computed::from(None);
+        assert!(rotates(&noted, "4"));
     }
 
     #[test]
