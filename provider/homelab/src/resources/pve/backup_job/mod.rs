@@ -313,7 +313,13 @@ impl Resource for BackupJob {
 
     async fn update(cx: &Cx, id: &JobId, change: Change<'_, Self>) -> Result<()> {
         let pve = cx.pve()?;
-        let changes = change.prior.settings().changes_to(&change.want.settings());
+        let mut changes = change.prior.settings().changes_to(&change.want.settings());
+        // The service takes these only together with a storage, also when that stays.
+        if let Some(storage) = &change.want.storage_name
+            && ["notes-template", "protected"].iter().any(|name| changes.set.text(name).is_some())
+        {
+            changes.set = changes.set.set("storage", storage);
+        }
         let pools = [&change.prior.pool_name, &change.want.pool_name];
         if pools.iter().any(|pool| companions::concern(pool.as_ref())) {
             companions::follow(cx, &pve, id, Fate::Changes(&changes)).await?;
