@@ -82,7 +82,7 @@ pub(super) fn never_sent(attempt: &Attempt, source: &CoreError) -> Error {
     Error::new(
         "Proxmox VE cannot be reached",
         format!(
-            "There is no answer from {endpoint}, so the provider could not {what}. The network says: {}. Nothing was \
+            "The provider could not {what}, because {endpoint} does not answer. The network says: {}. Nothing was \
              changed by this request. Is the host on, is `endpoint` its address, and does a firewall let this machine \
              in?{port}{scheme} Try it with\n\n  curl --insecure {endpoint}/api2/json/version",
             quote(&root_cause(source))
