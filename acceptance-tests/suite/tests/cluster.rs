@@ -17,6 +17,12 @@ fn a_backup_job_lives_and_leaves_nothing() {
     live(
         &[
             job("schedule = \"daily\"\nall = true"),
+            job("schedule = \"daily\"\nall = true\nstorage_name = \"local\""),
+            job("schedule = \"daily\"\nall = true\nstorage_name = \"local\"\nprotected = true"),
+            job(
+                "schedule = \"daily\"\nall = true\nstorage_name = \"local\"\nprotected = true\nnotes_template = \
+                 \"{{guestname}}\"",
+            ),
             job(
                 "schedule = \"mon..fri 02:30\"\nstorage_name = \"local\"\nvm_ids = [103, 100]\nmode = \"snapshot\"\n\
                  compression = \"zstd\"\nzstd_threads = 2\nrepeat_missed = true\nnotes_template = \"{{guestname}} on {{node}}\"\n\
@@ -135,6 +141,9 @@ fn a_zfs_pool_lives_protected_and_leaves_nothing() {
         workspace.configure(&lab.provider_block(), &pool(""));
         workspace.apply().ok();
         workspace.plan_is_empty();
+        workspace.forget("homelab_pve_zfs_pool.this").ok();
+        workspace.import("homelab_pve_zfs_pool.this", "pve1/tank").ok();
+        workspace.plan_is_empty();
         let said = workspace.destroy().failed().prose();
         assert!(said.contains("Pool is protected"), "{said}");
         workspace.configure(
@@ -160,6 +169,13 @@ fn options_of_the_cluster_are_set_and_given_back() {
                  tag_style = { colors = { prod = \"ff0000\" }, shape = \"full\" }\nregistered_tags = [\"a\", \"b\"]\n\
                  scheduling = { ha = \"static\", ha_rebalance_on_start = true }\nmac_prefix = \"BC:24:12\"",
             ),
+            resource(
+                "cluster_options",
+                "fencing = \"watchdog\"\nnotices = { fencing = \"always\", package_updates = \"never\" }\n\
+                 webauthn = { relying_party = \"home\", domain = \"example.test\", allow_subdomains = false }\n\
+                 u2f = { app_id = \"https://pve.example.test:8006\" }\n\
+                 location = { latitude = 52.52, longitude = 13.405, name = \"attic\" }",
+            ),
             resource("cluster_options", "max_workers = 4\nbandwidth_limits = { clone_kib_per_second = 100 }"),
         ],
         &[("homelab_pve_cluster_options.this", "cluster")],
@@ -182,6 +198,11 @@ fn a_node_is_set_up_and_only_what_is_managed_is_seen() {
                  dns = {{ search_domain = \"example.test\", servers = [\"192.0.2.1\", \"9.9.9.9\"] }}\nhosts = \"{hosts}\"\n\
                  time_zone = \"Europe/Berlin\""
             )),
+            node(
+                "location = { latitude = -33.9, longitude = 18.4 }\nacme = { account_name = \"home\", domains = \
+                 [\"pve2.example.test\"] }\nacme_domains = { acmedomain0 = { domain = \"*.lab.example.test\", plugin_name = \
+                 \"dns1\" }, acmedomain3 = { domain = \"x.example.test\", alias = \"proof.example.test\" } }",
+            ),
             node(&format!(
                 "description = \"notes\"\ndns = {{ search_domain = \"example.test\", servers = [\"9.9.9.9\"] }}\nhosts = \
                  \"{hosts}\"\ntime_zone = \"UTC\""

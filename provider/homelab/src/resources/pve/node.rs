@@ -4,6 +4,8 @@ use pve_client::{Dns, HostsFile, NodeName, PropertyString, Pve, Settings};
 use tf_framework::prelude::*;
 
 use super::lifecycle::if_there;
+use super::location::Location;
+use super::node_acme::{self, Acme, AcmeDomain, Slots};
 use super::text::without_final_line_break;
 use crate::cx::Cx;
 use crate::errors::Explain as _;
@@ -36,6 +38,19 @@ pub struct Node {
     /// default is 80.
     #[schema(wire = "ballooning-target", validate = range(0, 100))]
     pub ballooning_target_percent: Option<i64>,
+
+    /// Where the node is. New in Proxmox VE 9.
+    #[schema(wire = "location")]
+    pub location: Option<Location>,
+
+    /// The certificate that the node orders by ACME. It is ordered on the node, with `pvenode acme cert order`, and then
+    /// renewed by itself.
+    #[schema(wire = "acme")]
+    pub acme: Option<Acme>,
+
+    /// Domains of the certificate that plugins prove, by slot: `acmedomain0` to `acmedomain5`.
+    #[schema(wire = "acmedomainN", validate = length(1, usize::MAX), validate = Slots)]
+    pub acme_domains: Option<BTreeMap<String, AcmeDomain>>,
 
     /// Name servers.
     pub dns: Option<NodeDns>,
@@ -104,11 +119,13 @@ impl WakeOnLan {
 
 impl Node {
     fn options(&self) -> Settings {
-        Settings::new()
+        let settings = Settings::new()
             .opt("description", self.description.as_ref())
             .opt("wakeonlan", self.wake_on_lan.as_ref().map(WakeOnLan::wire))
             .opt("startall-onboot-delay", self.guest_start_delay_seconds)
             .opt("ballooning-target", self.ballooning_target_percent)
+            .properties("location", &self.location.as_ref().map(Location::wire).unwrap_or_default());
+        node_acme::write(self.acme.as_ref(), self.acme_domains.as_ref(), settings)
     }
 }
 
@@ -134,6 +151,9 @@ async fn read(pve: &Pve, name: &NodeName, prior: Option<&Node>) -> pve_client::R
         ballooning_target_percent: options
             .int("ballooning-target")
             .filter(|_| wanted(|node| node.ballooning_target_percent.is_some())),
+        location: Location::read(&options).filter(|_| wanted(|node| node.location.is_some())),
+        acme: Acme::read(&options).filter(|_| wanted(|node| node.acme.is_some())),
+        acme_domains: AcmeDomain::read_all(&options).filter(|_| wanted(|node| node.acme_domains.is_some())),
         dns,
         hosts,
         time_zone,

@@ -1,5 +1,6 @@
 //! `homelab_pve_cluster_options`: options of the whole cluster.
 
+mod login;
 mod objects;
 
 use std::fmt;
@@ -8,12 +9,14 @@ use std::str::FromStr;
 use pve_client::Settings;
 use tf_framework::prelude::*;
 
+use self::login::{Notices, U2f, WebAuthn};
 use self::objects::{
     HaPolicy, NextId, Scheduling, TagStyle, Traffic, UserTagAccess, flag, joined, properties, set_of,
 };
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::preflight::need;
+use crate::resources::pve::location::Location;
 use crate::resources::pve::storage::BandwidthLimits;
 use crate::resources::pve::text::{one_trimmed_line, without_final_line_break};
 
@@ -76,6 +79,11 @@ pub struct ClusterOptions {
     #[schema(wire = "ha")]
     pub ha: Option<HaPolicy>,
 
+    /// How a node that is lost is kept from going on: `watchdog`, `hardware` or `both`. Proxmox VE's default is `watchdog`,
+    /// and it has no other yet.
+    #[schema(wire = "fencing", validate = one_of(["watchdog", "hardware", "both"]))]
+    pub fencing: Option<String>,
+
     /// How the high-availability manager chooses nodes.
     #[schema(wire = "crs")]
     pub scheduling: Option<Scheduling>,
@@ -95,6 +103,22 @@ pub struct ClusterOptions {
     /// Which tags other users may set.
     #[schema(wire = "user-tag-access")]
     pub user_tag_access: Option<UserTagAccess>,
+
+    /// Who is told of what.
+    #[schema(wire = "notify")]
+    pub notices: Option<Notices>,
+
+    /// How keys of WebAuthn are asked for at the login.
+    #[schema(wire = "webauthn")]
+    pub webauthn: Option<WebAuthn>,
+
+    /// How keys of U2F are asked for at the login.
+    #[schema(wire = "u2f")]
+    pub u2f: Option<U2f>,
+
+    /// Where the cluster is. New in Proxmox VE 9.
+    #[schema(wire = "location")]
+    pub location: Option<Location>,
 }
 
 const KEYBOARDS: [&str; 25] = [
@@ -153,6 +177,11 @@ impl ClusterOptions {
             .opt("consent-text", self.consent_text.as_ref())
             .properties("migration", &self.migration.as_ref().map(Traffic::wire).unwrap_or_default())
             .properties("replication", &self.replication.as_ref().map(Traffic::wire).unwrap_or_default())
+            .opt("fencing", self.fencing.as_ref())
+            .properties("notify", &self.notices.as_ref().map(Notices::wire).unwrap_or_default())
+            .properties("webauthn", &self.webauthn.as_ref().map(WebAuthn::wire).unwrap_or_default())
+            .properties("u2f", &self.u2f.as_ref().map(U2f::wire).unwrap_or_default())
+            .properties("location", &self.location.as_ref().map(Location::wire).unwrap_or_default())
             .opt("ha", self.ha.as_ref().map(|ha| format!("shutdown_policy={}", ha.shutdown_policy)))
             .properties("tag-style", &self.tag_style.as_ref().map(TagStyle::wire).unwrap_or_default())
             .opt("registered-tags", joined(self.registered_tags.as_ref()));
@@ -208,11 +237,16 @@ impl ClusterOptions {
             migration: Traffic::read(found, "migration"),
             replication: Traffic::read(found, "replication"),
             ha: policy.map(|shutdown_policy| HaPolicy { shutdown_policy }),
+            fencing: found.string("fencing"),
             scheduling,
             next_id,
             tag_style: TagStyle::read(found),
             registered_tags: (!tags.is_empty()).then(|| set_of(&tags)),
             user_tag_access: access,
+            notices: Notices::read(found),
+            webauthn: WebAuthn::read(found),
+            u2f: U2f::read(found),
+            location: Location::read(found),
         }
     }
 }
@@ -305,6 +339,11 @@ mod tests {
             .set("registered-tags", "a;b")
             .set("user-tag-access", "user-allow=list,user-allow-list=a;b")
             .set("bwlimit", "clone=100,default=0")
+            .set("fencing", "watchdog")
+            .set("notify", "fencing=always,package-updates=never,target-replication=mail")
+            .set("webauthn", "allow-subdomains=0,id=example,origin=https://pve.example:8006,rp=home")
+            .set("u2f", "appid=https://pve.example:8006")
+            .set("location", "latitude=52.5,longitude=13.4,name=attic")
     }
 
     #[test]
