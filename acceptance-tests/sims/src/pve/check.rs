@@ -135,7 +135,8 @@ fn has_kind(kind: Kind, text: &str) -> bool {
 
 fn named(path: &str, name: &str, text: &str) -> Result<(), String> {
     if let Some(rules) = super::schema::named_format(name) {
-        return properties(path, rules, text).map(drop);
+        let values = properties(path, rules, text)?;
+        return formats::check_together(name, &values);
     }
     formats::check(name, text)
 }

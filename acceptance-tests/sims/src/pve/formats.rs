@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::params::split_list;
+use super::property::Values;
 use super::roles;
 
 /// Checks `text` against the format `name`; a format that is not known here accepts everything.
@@ -26,6 +27,40 @@ fn whole_list(name: &str, text: &str) -> Option<Result<(), String>> {
         Ok(())
     })
 }
+
+/// Checks what the values of a property string have to hold together.
+pub fn check_together(name: &str, values: &Values) -> Result<(), String> {
+    if name != "pve-vm-cpu-conf" {
+        return Ok(());
+    }
+    if !values.contains_key("cputype") {
+        return Err("CPU is missing cputype\n".to_owned());
+    }
+    let known = |flag: &str| flag.strip_prefix(['+', '-']).is_some_and(|name| CPU_FLAGS.contains(&name));
+    match values.get("flags") {
+        Some(flags) if !flags.split(';').all(known) => {
+            Err(format!("VM-specific CPU flags must be a subset of: {}\n", CPU_FLAGS.join(", ")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// CPU flags that a VM may set.
+const CPU_FLAGS: [&str; 13] = [
+    "aes",
+    "amd-no-ssb",
+    "amd-ssbd",
+    "hv-evmcs",
+    "hv-tlbflush",
+    "ibpb",
+    "md-clear",
+    "nested-virt",
+    "pcid",
+    "pdpe1gb",
+    "spec-ctrl",
+    "ssbd",
+    "virt-ssbd",
+];
 
 fn verdict(name: &str, text: &str) -> Result<(), String> {
     match name {
@@ -328,6 +363,19 @@ mod tests {
         refused("pve-hotplug-features", "bogus", "invalid hotplug feature 'bogus'");
         refused("pve-tag-list", "bad tag!;-x", "invalid characters in tag");
         refused("pve-configid", "x", "invalid configuration ID 'x'");
+    }
+
+    #[test]
+    fn flags_of_a_processor_are_few_and_need_its_type() {
+        let cpu = |pairs: &[(&str, &str)]| {
+            let values = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            check_together("pve-vm-cpu-conf", &values)
+        };
+        assert_eq!(cpu(&[("cputype", "host"), ("flags", "+aes;-pcid")]), Ok(()));
+        assert_eq!(cpu(&[("flags", "+aes")]).unwrap_err(), "CPU is missing cputype\n");
+        assert!(
+            cpu(&[("cputype", "host"), ("flags", "+avx")]).unwrap_err().starts_with("VM-specific CPU flags")
+        );
     }
 
     #[test]

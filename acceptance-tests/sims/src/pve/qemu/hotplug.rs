@@ -2,6 +2,7 @@
 
 use super::drive::{self, Drive};
 use super::network::Network;
+use super::startable::has_modern_usb;
 use super::vm::Vm;
 
 /// What becomes of a change to a running VM.
@@ -63,6 +64,9 @@ pub fn remove(vm: &Vm, key: &str, features: Features, guest_reacts: bool) -> Plu
             Plug::Later
         };
     }
+    if drive::is_indexed(key, "usb", 14) {
+        return later_unless(features.usb && has_modern_usb(&vm.config));
+    }
     match key {
         "tablet" => later_unless(features.usb),
         "vcpus" => later_unless(features.cpu),
@@ -83,6 +87,9 @@ pub fn change(vm: &Vm, key: &str, value: &str, features: Features, guest_reacts:
     }
     if drive::is_drive_key(key) {
         return change_drive(vm, key, value, features, guest_reacts);
+    }
+    if drive::is_indexed(key, "usb", 14) {
+        return later_unless(features.usb && has_modern_usb(&vm.config));
     }
     match key {
         "tablet" => later_unless(features.usb),
@@ -195,9 +202,22 @@ mod tests {
             ("ide2", "none,media=cdrom", Plug::Now),
             ("agent", "1,fstrim_cloned_disks=1", Plug::Now),
             ("agent", "0", Plug::Later),
+            ("tablet", "0", Plug::Now),
+            ("usb0", "spice", Plug::Later),
+            ("hostpci0", "mapping=gpu", Plug::Later),
+            ("vga", "virtio", Plug::Later),
         ] {
             assert_eq!(change(&vm(), key, value, features, true), plug, "{key}={value}");
         }
+    }
+
+    #[test]
+    fn usb_devices_are_plugged_into_guests_of_today() {
+        let mut vm = vm();
+        vm.set("ostype", "l26");
+        assert_eq!(change(&vm, "usb0", "spice", Features::of(None), true), Plug::Now);
+        assert_eq!(change(&vm, "usb0", "spice", Features::of(Some("disk")), true), Plug::Later);
+        assert_eq!(remove(&vm, "usb0", Features::of(None), true), Plug::Now);
     }
 
     #[test]

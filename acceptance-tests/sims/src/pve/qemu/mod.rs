@@ -36,6 +36,7 @@ pub mod rollback;
 pub mod shutdown;
 pub mod size;
 pub mod snapshot;
+pub mod startable;
 pub mod status;
 pub mod template;
 pub mod update;

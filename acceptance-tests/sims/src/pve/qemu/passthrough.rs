@@ -16,7 +16,7 @@ pub fn mapped<'a>(entry: &'a str, name: &str) -> Option<&'a str> {
 
 impl Lab {
     /// What each mapping has on a node.
-    fn on_node(&self, kind: &str, mapping: &str, node: &str) -> Vec<String> {
+    pub fn on_node(&self, kind: &str, mapping: &str, node: &str) -> Vec<String> {
         let file = self.file(&format!("mapping/{kind}.cfg"));
         let entries = file.get(mapping).and_then(|entry| entry.lists.get("map")).cloned().unwrap_or_default();
         entries.into_iter().filter(|entry| mapped(entry, "node") == Some(node)).collect()

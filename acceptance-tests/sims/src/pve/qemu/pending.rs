@@ -72,13 +72,20 @@ impl Lab {
             if !touched.contains(&key) {
                 continue;
             }
-            match hotplug::change(&vm, &key, &value, features, self.guest_systems.react) {
-                Plug::Now => {
+            let plug = hotplug::change(&vm, &key, &value, features, self.guest_systems.react);
+            // A USB device is opened when it is plugged in.
+            let opened =
+                if drive::is_indexed(&key, "usb", 14) { self.require_usb(&vm.node, &value) } else { Ok(()) };
+            match (plug, opened) {
+                (Plug::Now, Err(failure)) => {
+                    problems.insert(key, format!("hotplug problem - {}", failure.message));
+                }
+                (Plug::Now, Ok(())) => {
                     vm.pending.remove(&key);
                     self.plug(vmid, &mut vm, &key, value, log);
                 }
-                Plug::Later => {}
-                Plug::Problem(problem) => {
+                (Plug::Later, _) => {}
+                (Plug::Problem(problem), _) => {
                     problems.insert(key, format!("hotplug problem - {problem}"));
                 }
             }

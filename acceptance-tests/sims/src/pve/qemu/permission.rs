@@ -10,36 +10,28 @@ use crate::pve::content::naming::VolumeId;
 use crate::pve::permissions::Principal;
 use crate::pve::state::Lab;
 
-const CPU: [&str; 9] =
-    ["affinity", "cores", "cpu", "cpulimit", "cpuunits", "numa", "smp", "sockets", "vcpus"];
+const CPU: [&str; 8] = ["cores", "cpu", "cpulimit", "cpuunits", "numa", "smp", "sockets", "vcpus"];
 
-const HARDWARE: [&str; 20] = [
-    "acpi",
-    "agent",
-    "arch",
-    "audio0",
-    "bios",
-    "efidisk0",
-    "hotplug",
-    "keyboard",
-    "kvm",
-    "localtime",
-    "machine",
-    "rng0",
-    "scsihw",
-    "smbios1",
-    "tablet",
-    "tdf",
-    "vga",
-    "vmgenid",
-    "watchdog",
-    "allow-ksm",
-];
+const HARDWARE: [&str; 11] =
+    ["acpi", "audio0", "hotplug", "kvm", "machine", "rng0", "scsihw", "smbios1", "tablet", "vga", "watchdog"];
 
-const MEMORY: [&str; 3] = ["balloon", "memory", "shares"];
+const MEMORY: [&str; 4] = ["allow-ksm", "balloon", "memory", "shares"];
 
 /// Options that only root with a ticket may set, whatever its value.
-const ROOT_ONLY: [&str; 6] = ["args", "lock", "intel-tdx", "amd-sev", "ivshmem", "keephugepages"];
+const ROOT_ONLY: [&str; 12] = [
+    "affinity",
+    "amd-sev",
+    "arch",
+    "args",
+    "hookscript",
+    "hugepages",
+    "intel-tdx",
+    "ivshmem",
+    "keephugepages",
+    "lock",
+    "spice_enhancements",
+    "vmgenid",
+];
 
 /// Somebody who acts on a VM that may be about to enter a pool.
 pub struct Actor<'a> {
@@ -72,12 +64,19 @@ impl Lab {
             _ if drive::is_bus_key(key) || drive::is_unused_key(key) => "VM.Config.Disk",
             _ if CPU.contains(&key) || drive::is_indexed(key, "numa", 8) => "VM.Config.CPU",
             _ if is_passed_through(key) => return self.require_device(actor, key, value),
+            "rng0" if property(value, "source", "source") == Some("/dev/hwrng") => {
+                self.require_vm(actor, "VM.Config.HWType")?;
+                return self.require(actor.who, "/mapping/hwrng", &["Mapping.Use"]);
+            }
             _ if HARDWARE.contains(&key) => "VM.Config.HWType",
             _ if MEMORY.contains(&key) => "VM.Config.Memory",
             _ if drive::is_indexed(key, "net", 32) => "VM.Config.Network",
             "nameserver" | "searchdomain" => "VM.Config.Network",
             _ if super::options::is_cloudinit(key) => "VM.Config.Cloudinit",
-            "startup" => return self.require(actor.who, "/", &["Sys.Modify"]),
+            "startup" => {
+                self.require_vm(actor, "VM.Config.Options")?;
+                return self.require(actor.who, "/", &["Sys.Modify"]);
+            }
             _ if ROOT_ONLY.contains(&key) => {
                 return Err(Failure::died(format!("only root can set '{key}' config")));
             }
@@ -98,7 +97,10 @@ impl Lab {
 
     /// A device by mapping takes the right to use the mapping, and one of the node itself is for root.
     fn require_device(&self, actor: &Actor<'_>, key: &str, value: &str) -> Result<(), Failure> {
-        self.require_vm(actor, "VM.Config.HWType")?;
+        self.require_vm(
+            actor,
+            if key.starts_with("virtiofs") { "VM.Config.Disk" } else { "VM.Config.HWType" },
+        )?;
         if let Some((kind, mapping)) = mapping_of(key, value) {
             return self.require(actor.who, &format!("/mapping/{kind}/{mapping}"), &["Mapping.Use"]);
         }

@@ -114,13 +114,13 @@ fn start_task(node: &str, vmid: u32, skip_lock: bool, time: Duration) -> Plan {
         "qmstart",
         vmid,
         time,
-        move |lab: &mut Lab, _: &Upid| require_startable(lab, &check_node, vmid, skip_lock),
+        move |lab: &mut Lab, _: &Upid| require_ready(lab, &check_node, vmid, skip_lock),
         move |lab: &mut Lab, upid: &Upid| run_start(lab, &work_node, vmid, upid),
     )
     .plan()
 }
 
-fn require_startable(lab: &Lab, node: &str, vmid: u32, skip_lock: bool) -> Result<(), Failure> {
+fn require_ready(lab: &Lab, node: &str, vmid: u32, skip_lock: bool) -> Result<(), Failure> {
     let vm = lab.vm(node, vmid)?;
     if vm.is_template() {
         return Err(Failure::died("you can't start a vm if it's a template"));
@@ -157,6 +157,7 @@ fn run_start(lab: &mut Lab, node: &str, vmid: u32, upid: &Upid) -> Result<(), Fa
     if with_cloudinit {
         require_snippets(lab, node, &vm)?;
     }
+    lab.require_startable(node, &vm.config)?;
     let pci = lab.take_pci(node, vmid, &vm.config)?;
     if let Some(bridge) = missing_bridge(lab, node, &vm) {
         lab.tasks.log(upid, format!("bridge '{bridge}' does not exist"));
