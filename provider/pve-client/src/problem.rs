@@ -68,7 +68,11 @@ fn classify(text: &str) -> Problem {
         || text.starts_with("could not find a free device")
     {
         Problem::DeviceInUse
-    } else if has("device mapping not found for") || has("mapping invalid") {
+    } else if has("device mapping not found for")
+        || has("mapping invalid")
+        || text.starts_with("no directory mapping for node")
+        || text.starts_with("directory id ") && text.ends_with("does not exist.")
+    {
         Problem::MappingUnusable
     } else if has("already running")
         || has("is running - ")
@@ -222,6 +226,8 @@ mod tests {
             ("PCI device '0000:01:00.0' already in use by VMID '104'", P::DeviceInUse),
             ("PCI device '0000:01:00.0' is currently reserved for use by VMID '104'", P::DeviceInUse),
             ("PCI device mapping not found for 'gpu'", P::MappingUnusable),
+            ("No directory mapping for node pve2.", P::MappingUnusable),
+            ("Directory ID media does not exist.", P::MappingUnusable),
             ("USB device mapping not found for 'stick'", P::MappingUnusable),
             (
                 "PCI device mapping invalid (hardware probably changed): missing expected property 'subsystem-id'",

@@ -7,7 +7,10 @@ use super::marker::Marker;
 use super::model::Vm;
 use super::named::{Named, Pair};
 use super::writes::{Writes, parsed, property, truth};
-use super::{agent, cdrom, cloud_init, cpu, disk, firmware, memory, network, pci, slot};
+use super::{
+    agent, cdrom, cloud_init, cpu, disk, display, extras, firmware, hotplug, memory, network, numa, pci,
+    serial, slot, startup, usb, virtiofs,
+};
 
 /// Name under which the machine type may stand in its property string.
 const MACHINE: Option<&str> = Some("type");
@@ -26,13 +29,28 @@ pub(super) fn read(named: Named<'_, Vm>, config: &VmConfig, rest: Vm) -> Vm {
         os_type: named.of(|vm| &vm.os_type).or(parsed(config, "ostype"), "other"),
         scsi_hardware: named.of(|vm| &vm.scsi_hardware).or(parsed(config, "scsihw"), "lsi"),
         boot_order: boot_order(config).into(),
+        hotplug: hotplug::read(named.of(|vm| &vm.hotplug), config),
+        startup: startup::read(named.of(|vm| &vm.startup), config),
+        keyboard_layout: named.of(|vm| &vm.keyboard_layout).found(parsed(config, "keyboard")),
+        tablet: named.of(|vm| &vm.tablet).or(truth(config, "tablet"), true),
+        acpi: named.of(|vm| &vm.acpi).or(truth(config, "acpi"), true),
+        kvm: named.of(|vm| &vm.kvm).or(truth(config, "kvm"), true),
+        local_time: named.of(|vm| &vm.local_time).found(truth(config, "localtime")),
         cpu: cpu::read(named.of(|vm| &vm.cpu), config),
         memory: memory::read(named.of(|vm| &vm.memory), config),
         agent: agent::read(named.of(|vm| &vm.agent), config),
         disks: disk::read(named.of(|vm| &vm.disks), config),
         cdroms: cdrom::read(named.of(|vm| &vm.cdroms), config),
         networks: network::read(named.of(|vm| &vm.networks), config),
+        numa_nodes: numa::read(named.of(|vm| &vm.numa_nodes), config),
         pci_devices: pci::read(named.of(|vm| &vm.pci_devices), config),
+        usb_devices: usb::read(named.of(|vm| &vm.usb_devices), config),
+        serial_ports: serial::read(named.of(|vm| &vm.serial_ports), config),
+        virtiofs: virtiofs::read(named.of(|vm| &vm.virtiofs), config),
+        display: display::read(named.of(|vm| &vm.display), config),
+        rng: extras::read_rng(named.of(|vm| &vm.rng), config),
+        watchdog: extras::read_watchdog(named.of(|vm| &vm.watchdog), config),
+        audio: extras::read_audio(named.of(|vm| &vm.audio), config),
         efi_disk: firmware::read_efi(named.of(|vm| &vm.efi_disk), config),
         tpm_state: firmware::read_tpm(named.of(|vm| &vm.tpm_state), config),
         cloud_init: cloud_init::read(named.of(|vm| &vm.cloud_init), config),
@@ -102,13 +120,28 @@ pub(super) fn write<'a>(vm: Pair<'_, Vm>, marker: &Marker, current: &'a VmConfig
     write_machine(vm.wish(|vm| &vm.machine), &mut out);
     out.text("ostype", vm.wish(|vm| &vm.os_type));
     out.text("scsihw", vm.wish(|vm| &vm.scsi_hardware));
+    hotplug::write(vm.wish(|vm| &vm.hotplug), &mut out);
+    startup::write(vm.of(|vm| &vm.startup), &mut out);
+    out.text("keyboard", vm.wish(|vm| &vm.keyboard_layout));
+    out.flag("tablet", vm.flag(|vm| &vm.tablet));
+    out.flag("acpi", vm.flag(|vm| &vm.acpi));
+    out.flag("kvm", vm.flag(|vm| &vm.kvm));
+    out.flag("localtime", vm.flag(|vm| &vm.local_time));
     cpu::write(vm.of(|vm| &vm.cpu), &mut out);
     memory::write(vm.of(|vm| &vm.memory), &mut out);
     agent::write(vm.of(|vm| &vm.agent), &mut out);
     disk::write(vm.of(|vm| &vm.disks), &mut out);
     cdrom::write(vm.of(|vm| &vm.cdroms), &mut out);
     network::write(vm.of(|vm| &vm.networks), &mut out);
+    numa::write(vm.of(|vm| &vm.numa_nodes), &mut out);
     pci::write(vm.of(|vm| &vm.pci_devices), &mut out);
+    usb::write(vm.of(|vm| &vm.usb_devices), &mut out);
+    serial::write(vm.of(|vm| &vm.serial_ports), &mut out);
+    virtiofs::write(vm.of(|vm| &vm.virtiofs), &mut out);
+    display::write(vm.of(|vm| &vm.display), &mut out);
+    extras::write_rng(vm.of(|vm| &vm.rng), &mut out);
+    extras::write_watchdog(vm.of(|vm| &vm.watchdog), &mut out);
+    extras::write_audio(vm.of(|vm| &vm.audio), &mut out);
     firmware::write_efi(vm.of(|vm| &vm.efi_disk), &mut out);
     firmware::write_tpm(vm.of(|vm| &vm.tpm_state), &mut out);
     cloud_init::write(vm.of(|vm| &vm.cloud_init), first_storage(vm.want, current), &mut out);

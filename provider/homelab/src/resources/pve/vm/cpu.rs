@@ -4,10 +4,30 @@ use pve_client::VmConfig;
 use tf_framework::prelude::*;
 
 use super::named::{Named, Pair};
-use super::writes::{Writes, parsed, property};
+use super::writes::{Writes, option, parsed, property, truth};
 
 /// Name under which the type may stand in its property string.
 const TYPE: Option<&str> = Some("cputype");
+
+/// The type of a machine that says none.
+const DEFAULT_TYPE: &str = "kvm64";
+
+/// Flags that Proxmox VE lets a machine set (qemu-server 9.2, `CPUFlags.pm`).
+const FLAGS: [&str; 13] = [
+    "aes",
+    "amd-no-ssb",
+    "amd-ssbd",
+    "hv-evmcs",
+    "hv-tlbflush",
+    "ibpb",
+    "md-clear",
+    "nested-virt",
+    "pcid",
+    "pdpe1gb",
+    "spec-ctrl",
+    "ssbd",
+    "virt-ssbd",
+];
 
 /// Processors of a machine.
 #[derive(Clone, Debug, Default, PartialEq, Object)]
@@ -20,10 +40,20 @@ pub struct Cpu {
     #[schema(wire = "sockets", validate = range(1, 64))]
     pub sockets: Option<u32>,
 
-    /// Model that the guest sees, for example `x86-64-v2-AES` or `host`. Proxmox VE's default is `kvm64`; flags that
-    /// were set elsewhere are kept.
+    /// Model that the guest sees, for example `x86-64-v2-AES` or `host`. Proxmox VE's default is `kvm64`.
     #[schema(wire = "cpu", validate = matches("the name of a CPU model", word))]
     pub r#type: Option<String>,
+
+    /// Flags that the guest sees beyond or without those of the model: `+aes` adds one, `-pcid` takes one away. There are
+    /// `aes`, `amd-no-ssb`, `amd-ssbd`, `hv-evmcs`, `hv-tlbflush`, `ibpb`, `md-clear`, `nested-virt`, `pcid`, `pdpe1gb`,
+    /// `spec-ctrl`, `ssbd` and `virt-ssbd`; not every version of Proxmox VE knows all.
+    #[schema(wire = "flags", validate = each(matches("a flag that Proxmox VE lets machines set, after a `+` or `-`", flag)))]
+    pub flags: Option<BTreeSet<String>>,
+
+    /// Whether the sockets are NUMA nodes, each with its own memory. Proxmox VE's default is `false`. Plugging in memory
+    /// and `hugepages` need it.
+    #[schema(wire = "numa")]
+    pub numa: Option<bool>,
 
     /// Most processor time that the machine gets, in whole processors: `1.5` is one and a half. From 0 to 128; 0 is
     /// no limit, and Proxmox VE's default.
@@ -39,12 +69,23 @@ fn word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
+fn flag(text: &str) -> bool {
+    text.strip_prefix(['+', '-']).is_some_and(|name| FLAGS.contains(&name))
+}
+
+fn split(flags: &str) -> BTreeSet<String> {
+    flags.split(';').filter(|flag| !flag.is_empty()).map(str::to_owned).collect()
+}
+
 /// What a configuration says.
 pub(super) fn read(named: Named<'_, Cpu>, config: &VmConfig) -> Option<Cpu> {
+    let found = property(config, "cpu", TYPE);
     named.object(|cpu| Cpu {
         cores: cpu.of(|c| &c.cores).or(parsed(config, "cores"), 1_u32),
         sockets: cpu.of(|c| &c.sockets).or(parsed(config, "sockets"), 1_u32),
-        r#type: cpu.of(|c| &c.r#type).or(property(config, "cpu", TYPE).default, "kvm64"),
+        r#type: cpu.of(|c| &c.r#type).or(found.default.clone(), DEFAULT_TYPE),
+        flags: cpu.of(|c| &c.flags).or(found.value("flags").map(split), []),
+        numa: cpu.of(|c| &c.numa).or(truth(config, "numa"), false),
         limit: cpu.of(|c| &c.limit).or(parsed(config, "cpulimit"), 0.0),
         units: cpu.of(|c| &c.units).or(parsed(config, "cpuunits"), 100_u32),
     })
@@ -56,9 +97,38 @@ pub(super) fn write(cpu: Pair<'_, Cpu>, out: &mut Writes<'_>) {
     out.text("sockets", cpu.wish(|c| &c.sockets));
     out.number("cpulimit", cpu.wish(|c| &c.limit));
     out.text("cpuunits", cpu.wish(|c| &c.units));
-    out.property("cpu", TYPE, |property| match cpu.wish(|c| &c.r#type) {
-        Edit::Keep => {}
-        Edit::Set(name) => property.default = Some(name.clone()),
-        Edit::Clear => property.default = None,
+    out.flag("numa", cpu.flag(|c| &c.numa));
+    out.property("cpu", TYPE, |property| {
+        match cpu.wish(|c| &c.r#type) {
+            Edit::Keep => {}
+            Edit::Set(name) => property.default = Some(name.clone()),
+            Edit::Clear => property.default = None,
+        }
+        match cpu.wish(|c| &c.flags) {
+            Edit::Set(wanted) if property.value("flags").map(split).unwrap_or_default() == *wanted => {}
+            Edit::Set(wanted) if wanted.is_empty() => property.set("flags", None::<&str>),
+            wish => {
+                option(property, "flags", wish.map(|flags| Vec::from_iter(flags.iter().cloned()).join(";")))
+            }
+        }
+        // Proxmox VE refuses flags without a type.
+        if property.default.is_none() && !property.options.is_empty() {
+            property.default = Some(DEFAULT_TYPE.to_owned());
+        }
     });
+}
+
+/// A flag is there or not.
+pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
+    let flags = config.at(&"cpu.flags".into()).as_elements().into_iter().flatten().filter_map(Value::as_str);
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    for name in flags.map(|flag| flag.trim_start_matches(['+', '-'])) {
+        if !seen.insert(name) {
+            out.error(
+                "cpu.flags",
+                "Conflicting arguments",
+                format!("The flag {name:?} is both added and taken away. Remove one of the two."),
+            );
+        }
+    }
 }

@@ -2,15 +2,20 @@
 
 use tf_framework::prelude::*;
 
+use super::hotplug;
 use super::model::Vm;
 
 /// Settings that a running machine takes only at its next start (qemu-server 9.2.6, `QemuServer.pm`: what is neither
 /// taken at once nor plugged in).
-const AT_START: [&str; 13] = [
+const AT_START: [&str; 25] = [
     "cpu.cores",
     "cpu.sockets",
     "cpu.type",
+    "cpu.flags",
+    "cpu.numa",
     "memory.size_mib",
+    "memory.hugepages",
+    "memory.keep_hugepages",
     "bios",
     "machine",
     "os_type",
@@ -20,13 +25,21 @@ const AT_START: [&str; 13] = [
     "efi_disk",
     "tpm_state",
     "cloud_init.slot",
+    "keyboard_layout",
+    "acpi",
+    "kvm",
+    "local_time",
+    "display",
+    "rng",
+    "watchdog",
+    "audio",
 ];
 
 /// Settings of a disk that a running machine takes only at its next start.
 const DISK_AT_START: [&str; 6] = ["discard", "ssd", "io_thread", "cache", "async_io", "read_only"];
 
 /// Devices by slot that a running machine gets, changes and loses only at its next start.
-const SLOTS_AT_START: [&str; 1] = ["pci_devices"];
+const SLOTS_AT_START: [&str; 5] = ["pci_devices", "serial_ports", "virtiofs", "numa_nodes", "usb_devices"];
 
 /// What a destroy will meet.
 pub(super) fn destroy(plan: &mut Plan<'_, Vm>) {
@@ -141,6 +154,17 @@ fn restart(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
     }
     let reboots = after.attribute("reboot_when_needed").as_bool() != Some(false);
     let mut waiting: Vec<Path> = AT_START.iter().map(|name| Path::from(*name)).collect();
+    if hotplug::has(before, "memory") {
+        waiting.retain(|path| path.to_string() != "memory.size_mib");
+    }
+    if !hotplug::has(before, "usb") {
+        waiting.push("tablet".into());
+    }
+    // Processors and memory are plugged into what the machine was started with.
+    if ["cpu", "memory"].iter().any(|feature| hotplug::has(before, feature) != hotplug::has(&after, feature))
+    {
+        waiting.push("hotplug".into());
+    }
     for (slot, _) in entries(&after, "disks") {
         let disk = Path::from("disks").key(slot);
         if before.at(&disk).is_set() {
@@ -154,7 +178,7 @@ fn restart(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
         waiting.extend(new.map(|(slot, _)| path(slot)).filter(|path| before.at(path).is_null()));
     }
     let mut restarts = false;
-    for map in SLOTS_AT_START {
+    for map in SLOTS_AT_START.into_iter().filter(|map| *map != "usb_devices" || !hotplug::takes_usb(before)) {
         let slots: BTreeSet<&String> =
             entries(before, map).chain(entries(&after, map)).map(|(slot, _)| slot).collect();
         waiting.extend(slots.into_iter().map(|slot| Path::from(map).key(slot)));

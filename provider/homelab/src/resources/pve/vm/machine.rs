@@ -37,11 +37,8 @@ impl Machine<'_> {
     fn argument(&self, wire: &str) -> Option<Path> {
         let vm = self.want;
         let entry = |map: &str| Some(Path::from(map).key(wire));
-        if slot::is_network(wire) {
-            return entry("networks");
-        }
-        if slot::is_pci(wire) {
-            return entry("pci_devices");
+        if let Some(attribute) = slot::attribute(wire) {
+            return entry(attribute);
         }
         if slot::is_ip_config(wire) {
             return entry("cloud_init.ip_configs");

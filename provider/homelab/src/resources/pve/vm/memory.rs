@@ -4,7 +4,7 @@ use pve_client::VmConfig;
 use tf_framework::prelude::*;
 
 use super::named::{Named, Pair};
-use super::writes::{Writes, parsed, property};
+use super::writes::{Writes, parsed, property, truth};
 
 /// Name under which the size may stand in its property string.
 const SIZE: Option<&str> = Some("current");
@@ -28,6 +28,16 @@ pub struct Memory {
     /// is 1000.
     #[schema(wire = "shares", validate = range(0, 50_000))]
     pub shares: Option<u32>,
+
+    /// Size of the pages that the memory is made of, in MiB: `2`, `1024` or `any`. By default they are ordinary ones.
+    /// Needs `cpu.numa`, and a login as `root@pam` with a password.
+    #[schema(wire = "hugepages", validate = one_of(["any", "2", "1024"]))]
+    pub hugepages: Option<String>,
+
+    /// Whether the node keeps the pages for the next start after the machine has stopped. Proxmox VE's default is
+    /// `false`. Needs a login as `root@pam` with a password.
+    #[schema(wire = "keephugepages")]
+    pub keep_hugepages: Option<bool>,
 }
 
 /// What a configuration says.
@@ -37,6 +47,8 @@ pub(super) fn read(named: Named<'_, Memory>, config: &VmConfig) -> Option<Memory
         size_mib: memory.of(|m| &m.size_mib).or(size, DEFAULT_MIB),
         minimum_mib: memory.of(|m| &m.minimum_mib).or(parsed(config, "balloon"), size.unwrap_or(DEFAULT_MIB)),
         shares: memory.of(|m| &m.shares).or(parsed(config, "shares"), 1000_u32),
+        hugepages: memory.of(|m| &m.hugepages).found(parsed(config, "hugepages")),
+        keep_hugepages: memory.of(|m| &m.keep_hugepages).or(truth(config, "keephugepages"), false),
     })
 }
 
@@ -49,4 +61,6 @@ pub(super) fn write(memory: Pair<'_, Memory>, out: &mut Writes<'_>) {
     });
     out.text("balloon", memory.wish(|m| &m.minimum_mib));
     out.text("shares", memory.wish(|m| &m.shares));
+    out.text("hugepages", memory.wish(|m| &m.hugepages));
+    out.flag("keephugepages", memory.flag(|m| &m.keep_hugepages));
 }

@@ -9,12 +9,19 @@ use super::clone::Clone as CloneSource;
 use super::cloud_init::CloudInit;
 use super::cpu::Cpu;
 use super::disk::Disk;
+use super::display::Display;
+use super::extras::{Audio, Rng, Watchdog};
 use super::firmware::{EfiDisk, TpmState};
 use super::memory::Memory;
 use super::network::Network;
+use super::numa::NumaNode;
 use super::pci::Pci;
+use super::serial::Serial;
+use super::startup::Startup;
+use super::usb::Usb;
+use super::virtiofs::Virtiofs;
 use super::wait_for::WaitFor;
-use super::{marker, slot};
+use super::{hotplug, marker, slot};
 use crate::resources::pve::data_disk::DataDiskId;
 
 /// How long a guest may take to shut down when the user says nothing.
@@ -106,6 +113,35 @@ pub struct Vm {
     #[schema(wire = "boot", keep)]
     pub boot_order: Defaulted<Vec<String>>,
 
+    /// What the machine can be given and deprived of while it runs. Proxmox VE's default is `disk`, `network` and `usb`.
+    /// `memory` needs `cpu.numa`.
+    #[schema(wire = "hotplug", validate = each(one_of(hotplug::FEATURES)))]
+    pub hotplug: Option<BTreeSet<String>>,
+
+    /// When the machine starts and stops among the others of its node.
+    #[schema(wire = "startup")]
+    pub startup: Option<Startup>,
+
+    /// Layout of the keyboard for the console in the web interface. By default it is that of the cluster.
+    #[schema(wire = "keyboard", validate = one_of(KEYBOARDS))]
+    pub keyboard_layout: Option<String>,
+
+    /// Whether the guest gets a pointer that follows the mouse of the console. Proxmox VE's default is `true`.
+    #[schema(wire = "tablet")]
+    pub tablet: Option<bool>,
+
+    /// Whether the guest can be asked to shut down, and sees how it is powered. Proxmox VE's default is `true`.
+    #[schema(wire = "acpi")]
+    pub acpi: Option<bool>,
+
+    /// Whether the processors of the node do the work. Proxmox VE's default is `true`; without, everything is very slow.
+    #[schema(wire = "kvm")]
+    pub kvm: Option<bool>,
+
+    /// Whether the clock of the machine shows local time instead of UTC. By default it does for Windows.
+    #[schema(wire = "localtime")]
+    pub local_time: Option<bool>,
+
     /// Processors.
     pub cpu: Option<Cpu>,
 
@@ -138,10 +174,43 @@ pub struct Vm {
     #[schema(validate = slot::NETWORK_SLOTS)]
     pub networks: Option<BTreeMap<String, Network>>,
 
+    /// NUMA nodes by slot, from `numa0`. By default each socket is one, with its share of the memory. They need `cpu.numa`.
+    #[schema(validate = slot::NUMA_SLOTS)]
+    pub numa_nodes: Option<BTreeMap<String, NumaNode>>,
+
     /// PCI devices of the node by slot, for example `hostpci0` for a graphics card. One device serves one running
     /// machine at a time.
     #[schema(validate = slot::PCI_SLOTS)]
     pub pci_devices: Option<BTreeMap<String, Pci>>,
+
+    /// USB devices by slot, for example `usb0`. A running machine takes and gives them at once if `os_type` is that of a
+    /// Linux of today or of Windows 8 or later.
+    #[schema(validate = slot::USB_SLOTS)]
+    pub usb_devices: Option<BTreeMap<String, Usb>>,
+
+    /// Serial ports by slot, for example `serial0`.
+    #[schema(validate = slot::SERIAL_SLOTS)]
+    pub serial_ports: Option<BTreeMap<String, Serial>>,
+
+    /// Directories of the node by slot, for example `virtiofs0`.
+    #[schema(validate = slot::VIRTIOFS_SLOTS)]
+    pub virtiofs: Option<BTreeMap<String, Virtiofs>>,
+
+    /// The graphics card that the machine's screen hangs on.
+    #[schema(wire = "vga")]
+    pub display: Option<Display>,
+
+    /// A device that gives the guest random numbers.
+    #[schema(wire = "rng0")]
+    pub rng: Option<Rng>,
+
+    /// A device that acts when the guest stops feeding it.
+    #[schema(wire = "watchdog")]
+    pub watchdog: Option<Watchdog>,
+
+    /// A sound card.
+    #[schema(wire = "audio0")]
+    pub audio: Option<Audio>,
 
     /// The disk with the variables of an EFI firmware.
     #[schema(wire = "efidisk0")]
@@ -203,6 +272,13 @@ impl Vm {
             os_type: None,
             scsi_hardware: None,
             boot_order: Defaulted::Null,
+            hotplug: None,
+            startup: None,
+            keyboard_layout: None,
+            tablet: None,
+            acpi: None,
+            kvm: None,
+            local_time: None,
             cpu: None,
             memory: None,
             agent: None,
@@ -210,7 +286,15 @@ impl Vm {
             data_disks: None,
             cdroms: None,
             networks: None,
+            numa_nodes: None,
             pci_devices: None,
+            usb_devices: None,
+            serial_ports: None,
+            virtiofs: None,
+            display: None,
+            rng: None,
+            watchdog: None,
+            audio: None,
             efi_disk: None,
             tpm_state: None,
             clone: None,
@@ -249,6 +333,12 @@ impl Vm {
 const OS_TYPES: [&str; 13] = [
     "other", "wxp", "w2k", "w2k3", "w2k8", "wvista", "win7", "win8", "win10", "win11", "l24", "l26",
     "solaris",
+];
+
+/// Layouts of keyboards (pve-api of 9.2.11).
+const KEYBOARDS: [&str; 24] = [
+    "da", "de", "de-ch", "en-gb", "en-us", "es", "fi", "fr", "fr-be", "fr-ca", "fr-ch", "hu", "is", "it",
+    "ja", "lt", "mk", "nl", "no", "pl", "pt", "pt-br", "sl", "sv",
 ];
 
 fn dns_name(text: &str) -> bool {

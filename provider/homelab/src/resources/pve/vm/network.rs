@@ -7,8 +7,8 @@ use pve_client::{Net, PropertyString, VmConfig};
 use tf_framework::prelude::*;
 
 use super::named::{Named, Pair};
-use super::slot;
 use super::writes::{Writes, option, option_of, quantity, switch};
+use super::{number_set, slot};
 
 /// The model of a device that says none.
 const MODEL: &str = "virtio";
@@ -111,19 +111,6 @@ impl fmt::Display for MacAddress {
     }
 }
 
-/// VLANs from Proxmox's list of numbers and ranges, such as `10;20-22`.
-fn trunks(text: &str) -> BTreeSet<u32> {
-    let part = |part: &str| {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        Some(first.parse::<u32>().ok()?..=last.parse::<u32>().ok()?.min(4094))
-    };
-    text.split(';').filter_map(part).flatten().collect()
-}
-
-fn print_trunks(trunks: &BTreeSet<u32>) -> String {
-    trunks.iter().map(ToString::to_string).collect::<Vec<_>>().join(";")
-}
-
 /// What a configuration says.
 pub(super) fn read(
     named: Named<'_, BTreeMap<String, Network>>,
@@ -140,7 +127,9 @@ fn device(named: Named<'_, Network>, found: &Net) -> Network {
         model: found.model.clone().into(),
         mac_address: found.mac.as_ref().and_then(|mac| mac.parse().ok()).into(),
         vlan_id: named.of(|n| &n.vlan_id).found(found.tag().map(u32::from)),
-        trunk_vlan_ids: named.of(|n| &n.trunk_vlan_ids).or(options.value("trunks").map(trunks), []),
+        trunk_vlan_ids: named
+            .of(|n| &n.trunk_vlan_ids)
+            .or(options.value("trunks").map(number_set::parse), []),
         firewall: named.of(|n| &n.firewall).or(options.truth("firewall"), false),
         rate_mib_per_second: named.of(|n| &n.rate_mib_per_second).found(option_of(options, "rate")),
         queues: named.of(|n| &n.queues).or(option_of(options, "queues"), 0_u32),
@@ -183,11 +172,7 @@ fn merged(present: Option<&Net>, want: &Network, network: Pair<'_, Network>) -> 
 fn options(options: &mut PropertyString, network: Pair<'_, Network>) {
     option(options, "bridge", network.wish(|n| &n.bridge));
     option(options, "tag", network.wish(|n| &n.vlan_id));
-    match network.wish(|n| &n.trunk_vlan_ids) {
-        Edit::Set(wanted) if options.value("trunks").map(trunks).unwrap_or_default() == *wanted => {}
-        Edit::Set(wanted) if wanted.is_empty() => options.set("trunks", None::<&str>),
-        wish => option(options, "trunks", wish.map(print_trunks)),
-    }
+    number_set::option(options, "trunks", network.wish(|n| &n.trunk_vlan_ids));
     switch(options, "firewall", network.flag(|n| &n.firewall));
     quantity(options, "rate", network.wish(|n| &n.rate_mib_per_second));
     option(options, "queues", network.wish(|n| &n.queues));

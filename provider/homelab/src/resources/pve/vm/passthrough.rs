@@ -5,7 +5,7 @@ use tf_framework::prelude::*;
 
 use super::model::Vm;
 use super::placement::Placement;
-use super::{pci, usage};
+use super::{pci, usage, usb};
 use crate::cx::Cx;
 use crate::preflight::{Need, need};
 
@@ -16,16 +16,13 @@ struct Family {
     kind: MappingKind,
     /// What one is called.
     noun: &'static str,
-    /// The argument that names a device of the node itself, if there is one.
-    raw: Option<&'static str>,
 }
 
-const FAMILIES: [Family; 1] = [Family {
-    attribute: "pci_devices",
-    kind: MappingKind::Pci,
-    noun: "PCI mapping",
-    raw: Some("host_address"),
-}];
+const FAMILIES: [Family; 3] = [
+    Family { attribute: "pci_devices", kind: MappingKind::Pci, noun: "PCI mapping" },
+    Family { attribute: "usb_devices", kind: MappingKind::Usb, noun: "USB mapping" },
+    Family { attribute: "virtiofs", kind: MappingKind::Dir, noun: "directory mapping" },
+];
 
 /// A device that a plan adds, changes or takes away.
 struct Touched {
@@ -54,12 +51,13 @@ pub(super) async fn plan(
     plan: &mut Plan<'_, Vm>,
 ) -> Result<()> {
     express(before, plan);
+    new_slots(before, plan);
+    order(cx, before, plan).await?;
     for family in FAMILIES {
         let touched = touched(&family, before.unwrap_or(&Value::Null), placement.moves, plan.planned);
         if touched.is_empty() {
             continue;
         }
-        raw(cx, &family, &touched, plan);
         cx.preflight(plan, &needs(&family, &touched)).await?;
         check_mappings(cx, &family, &touched, before, placement, plan).await;
     }
@@ -97,37 +95,6 @@ fn express(before: Option<&Value>, plan: &mut Plan<'_, Vm>) {
     }
 }
 
-/// Devices of the node itself are for root alone, and a token of root is not root.
-fn raw(cx: &Cx, family: &Family, touched: &[Touched], plan: &mut Plan<'_, Vm>) {
-    let (Some(raw), Ok(pve)) = (family.raw, cx.pve()) else { return };
-    let identity = pve.client().identity();
-    if identity == "root@pam" {
-        return;
-    }
-    for device in touched.iter().filter(|device| device.before != device.after) {
-        let at = |device: &Value| device.attribute(raw).as_str().is_some_and(is_real);
-        if !at(&device.before) && !at(&device.after) {
-            continue;
-        }
-        let path = device.path(family);
-        plan.error(
-            if device.after.is_null() { path } else { path.then(raw) },
-            "Only root may do this",
-            format!(
-                "The device {:?} is named by its place on the node. Proxmox VE lets only `root@pam` with a password add, \
-                 change or remove such a device, and the login is {identity}. Make a mapping of the device and name it with \
-                 `mapping_name`, or log in with `username = \"root@pam\"` and `password`.",
-                device.slot
-            ),
-        );
-    }
-}
-
-/// Spice is no device of the node.
-fn is_real(host: &str) -> bool {
-    !host.eq_ignore_ascii_case("spice")
-}
-
 /// To use a mapping, and to let go of one, the login has to be allowed to use it.
 fn needs(family: &Family, touched: &[Touched]) -> Vec<Need> {
     let mut needs = Vec::new();
@@ -143,6 +110,27 @@ fn needs(family: &Family, touched: &[Touched]) -> Vec<Need> {
         );
     }
     needs
+}
+
+/// The order of starting is a matter of the whole node.
+async fn order(cx: &Cx, before: Option<&Value>, plan: &mut Plan<'_, Vm>) -> Result<()> {
+    let old = before.map_or(&Value::Null, |before| before.attribute("startup"));
+    if old == plan.planned.attribute("startup") {
+        return Ok(());
+    }
+    cx.preflight(plan, &[need("/", &["Sys.Modify"]).at("startup".into())]).await
+}
+
+/// A new machine that does not say what runs inside has few USB slots.
+fn new_slots(before: Option<&Value>, plan: &mut Plan<'_, Vm>) {
+    let planned = plan.planned.clone();
+    if before.is_some() || !planned.attribute("clone").is_null() || !planned.attribute("os_type").is_null() {
+        return;
+    }
+    let slots = planned.attribute("usb_devices").as_entries().into_iter().flatten().map(|(slot, _)| slot);
+    for slot in slots.filter(|slot| usb::is_new(slot)) {
+        plan.push(usb::no_slot(slot));
+    }
 }
 
 /// Looks whether the mappings exist, have something on the node, and whether that is free.

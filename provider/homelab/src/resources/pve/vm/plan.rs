@@ -8,7 +8,7 @@ use super::{foresight, lookups, placement, seed, unfinished, wait_for};
 use crate::cx::Cx;
 
 /// Devices whose coming and going changes the order of booting.
-const BOOT_DEVICES: [&str; 5] = ["disks", "cdroms", "networks", "pci_devices", "cloud_init"];
+const BOOT_DEVICES: [&str; 6] = ["disks", "cdroms", "networks", "pci_devices", "usb_devices", "cloud_init"];
 
 /// See [`super::Vm`].
 pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
@@ -36,6 +36,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     }
     wait_for::plan(before.as_ref(), restarts, plan);
     super::data_disks::plan(cx, before.as_ref(), plan).await?;
+    super::root_only::plan(cx, before.as_ref(), plan);
     super::passthrough::plan(cx, before.as_ref(), &placement, plan).await?;
     lookups::check(cx, before.as_ref(), &placement, plan).await
 }

@@ -5,8 +5,12 @@ use tf_framework::{Validator, Value};
 /// Buses that take disks, and how many slots each has (qemu-server 9.2.6, `Drive.pm`).
 const DISKS: [(&str, u32); 4] = [("ide", 4), ("sata", 6), ("scsi", 31), ("virtio", 16)];
 
-/// Devices of the node (qemu-server 9.2.6, `PCI.pm`).
+/// Devices of the node, and others of which a machine may have several (pve-api of 9.2.11).
 const PCI: [(&str, u32); 1] = [("hostpci", 16)];
+const USB: [(&str, u32); 1] = [("usb", 14)];
+const SERIAL: [(&str, u32); 1] = [("serial", 4)];
+const VIRTIOFS: [(&str, u32); 1] = [("virtiofs", 10)];
+const NUMA: [(&str, u32); 1] = [("numa", 8)];
 
 /// Buses whose disks can be plugged in and out while the machine runs.
 const DATA_DISKS: [(&str, u32); 2] = [("scsi", 31), ("virtio", 16)];
@@ -53,6 +57,39 @@ pub(super) fn is_pci(key: &str) -> bool {
     is_one_of(&PCI, key)
 }
 
+/// Whether a wire key is a USB device.
+pub(super) fn is_usb(key: &str) -> bool {
+    is_one_of(&USB, key)
+}
+
+/// Whether a wire key is a serial port.
+pub(super) fn is_serial(key: &str) -> bool {
+    is_one_of(&SERIAL, key)
+}
+
+/// Whether a wire key is a directory of the node.
+pub(super) fn is_virtiofs(key: &str) -> bool {
+    is_one_of(&VIRTIOFS, key)
+}
+
+/// Whether a wire key is a NUMA node.
+pub(super) fn is_numa(key: &str) -> bool {
+    is_one_of(&NUMA, key)
+}
+
+/// The attribute with the devices of a kind, other than disks, CD drives and cloud-init settings.
+pub(super) fn attribute(key: &str) -> Option<&'static str> {
+    let attributes: [(&[(&str, u32)], &str); 6] = [
+        (&NETWORKS, "networks"),
+        (&PCI, "pci_devices"),
+        (&USB, "usb_devices"),
+        (&SERIAL, "serial_ports"),
+        (&VIRTIOFS, "virtiofs"),
+        (&NUMA, "numa_nodes"),
+    ];
+    attributes.into_iter().find(|(kind, _)| is_one_of(kind, key)).map(|(_, attribute)| attribute)
+}
+
 /// Whether a wire key is a volume of the firmware.
 pub(super) fn is_firmware(key: &str) -> bool {
     matches!(key, "efidisk0" | "tpmstate0")
@@ -72,6 +109,14 @@ pub(super) const CDROM_SLOTS: Slots = Slots(&CDROMS);
 pub(super) const NETWORK_SLOTS: Slots = Slots(&NETWORKS);
 /// Keys are PCI devices of the node.
 pub(super) const PCI_SLOTS: Slots = Slots(&PCI);
+/// Keys are USB devices.
+pub(super) const USB_SLOTS: Slots = Slots(&USB);
+/// Keys are serial ports.
+pub(super) const SERIAL_SLOTS: Slots = Slots(&SERIAL);
+/// Keys are directories of the node.
+pub(super) const VIRTIOFS_SLOTS: Slots = Slots(&VIRTIOFS);
+/// Keys are NUMA nodes.
+pub(super) const NUMA_SLOTS: Slots = Slots(&NUMA);
 /// Keys are cloud-init settings of network devices.
 pub(super) const IP_CONFIG_SLOTS: Slots = Slots(&IP_CONFIGS);
 

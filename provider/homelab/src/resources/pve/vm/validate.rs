@@ -16,7 +16,13 @@ pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
     cloud_init(config, out);
     disks(config, out);
     data_disks(config, out);
+    super::cpu::validate(config, out);
+    super::numa::validate(config, out);
+    super::hotplug::validate(config, out);
     super::pci::validate(config, out);
+    super::usb::validate(config, out);
+    super::virtiofs::validate(config, out);
+    super::display::validate(config, out);
     if config.attribute("bios").as_str() == Some("seabios") && config.attribute("efi_disk").is_set() {
         out.error(
             "efi_disk",
@@ -95,6 +101,15 @@ fn memory(config: &Value, out: &mut Diagnostics) {
             "memory.minimum_mib",
             "Minimum exceeds size",
             format!("The least memory, {least} MiB, is more than the size, {size} MiB. Lower `minimum_mib`."),
+        );
+    }
+    if config.at(&"memory.hugepages".into()).is_set()
+        && config.at(&"cpu.numa".into()).as_bool() == Some(false)
+    {
+        out.error(
+            "memory.hugepages",
+            "Missing NUMA",
+            "A machine with huge pages does not start without NUMA. Set `cpu.numa` to `true`, or remove `hugepages`.",
         );
     }
 }

@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod devices;
+
 /// A configuration from lines of `key: value`.
 fn wire(text: &str) -> VmConfig {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -264,7 +266,7 @@ fn what_is_named_no_more_goes_back_to_the_default() {
     );
     let mut expected = vec![
         // Options that were never named, here flags, are kept; so are the disk and the device of somebody else.
-        "cpu=flags=+aes",
+        "cpu=kvm64,flags=+aes",
         "net0=virtio=BC:24:11:00:00:01",
         "-agent",
         "-balloon",
@@ -450,30 +452,4 @@ fn another_layout_of_the_firmware_makes_a_new_disk() {
     let keys = with(json!({"storage_name": "local", "type": "4m", "pre_enrolled_keys": true}));
     assert_eq!(changes(Some(&small), &small, &config), Vec::<String>::new());
     assert_eq!(changes(Some(&small), &keys, &config), ["efidisk0=local:1,efitype=4m,pre-enrolled-keys=1"]);
-}
-
-#[test]
-fn pci_devices_are_found_by_mapping_or_by_place_and_keep_what_is_not_named() {
-    creates(
-        json!({"pci_devices": {"hostpci0": {"mapping_name": "gpu", "pcie": true, "primary_gpu": true, "rom_bar": false}}}),
-        "",
-        &["hostpci0=mapping=gpu,pcie=1,rombar=0,x-vga=1"],
-    );
-    creates(
-        json!({"pci_devices": {"hostpci0": {"mapping_name": "gpu", "pcie": false}}}),
-        "hostpci0: romfile=a.bin,rombar=on,mapping=gpu\nhostpci1: mapping=other",
-        &["hostpci0=mapping=gpu,pcie=0,rombar=on,romfile=a.bin"],
-    );
-    creates(
-        json!({"pci_devices": {"hostpci0": {"mapping_name": "gpu"}}}),
-        "hostpci0: 0000:01:00.0,pcie=1",
-        &["hostpci0=mapping=gpu,pcie=1"],
-    );
-    imports(
-        "hostpci0: pcie=yes,mapping=gpu\nhostpci15: host=01:00;02:00.1,mdev=nvidia-63,legacy-igd=1",
-        json!({"pci_devices": {
-            "hostpci0": {"mapping_name": "gpu", "pcie": true},
-            "hostpci15": {"host_address": "01:00;02:00.1", "mediated_device_type": "nvidia-63"},
-        }}),
-    );
 }
