@@ -183,6 +183,7 @@ impl Create<'_> {
             serial: id.serial(),
             tier: want.backup_tier,
             former_tier: None,
+            next: None,
             ownership: want.owner(),
             at: None,
         };

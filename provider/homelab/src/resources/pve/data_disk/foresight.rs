@@ -73,7 +73,8 @@ impl Foresight<'_> {
         if let Some(user) = elsewhere {
             let detail = format!(
                 "VM {user} uses the {called} now. It can be attached once that machine has let go of it: if this apply takes \
-                 it out of that machine's `data_disks`, or destroys that machine, this one waits a moment for it."
+                 it out of that machine's `data_disks`, or destroys that machine, this one gets it then; one that replaces \
+                 that machine with `create_before_destroy` starts without it."
             );
             plan.warn(path.clone(), "Data disk is in use", detail);
         }

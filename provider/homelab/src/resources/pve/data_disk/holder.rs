@@ -129,6 +129,7 @@ pub(super) async fn foreign(cx: &Cx, pve: &Pve, at: VmAddress, config: VmConfig)
         serial: serial.unwrap_or_else(|| id.serial()),
         tier: pool.and_then(|pool| BackupTier::of_pool(&pool)).unwrap_or(BackupTier::NONE),
         former_tier: None,
+        next: None,
         ownership: Ownership::Holder,
         at: None,
     };

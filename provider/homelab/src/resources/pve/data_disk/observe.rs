@@ -48,13 +48,14 @@ pub(super) async fn read(
     let is_used = at.id != work.holder.at.id;
     let effective = backups.effective_tier(work.holder.record.tier, is_used.then_some(&at));
     let Some(volume) = drive.volume() else { return Ok(None) };
+    let is_shared = cluster.is_shared(volume.storage()) == Some(true);
     let state = DataDisk {
         volume_id: drive.file.clone().into(),
         size_gib: drive.size().map_or(0, pve_client::Size::gib_rounded_up),
         attached_to_vm_id: is_used.then(|| at.id.number()).into(),
         attached_slot: is_used.then_some(slot).into(),
         effective_tier: Some(u32::from(effective.number())).into(),
-        ..rest(&work.holder, &id, prior, volume.storage().clone(), is_used)
+        ..rest(&work.holder, &id, prior, volume.storage().clone(), (is_used, is_shared))
     };
     finish(cx, &pve, work.holder.clone()).await;
     Ok(Some(state))
@@ -74,12 +75,12 @@ fn rest(
     id: &DataDiskId,
     prior: Option<&DataDisk>,
     storage_name: StorageName,
-    is_used: bool,
+    (is_used, is_shared): (bool, bool),
 ) -> DataDisk {
     let record = &holder.record;
     let node_name = match prior {
-        // A disk that is in use is where its machine is; the wish is for when it is parked.
-        Some(prior) if is_used => prior.node_name.clone(),
+        // A disk that is in use is where its machine is; the wish is for when it is parked. On shared storage it is nowhere.
+        Some(prior) if is_used || is_shared => prior.node_name.clone(),
         _ => holder.at.node.clone(),
     };
     let tags = holder.tags();
@@ -115,7 +116,7 @@ fn between(cx: &Cx, work: &Work<'_>, sight: &Sight, prior: Option<&DataDisk>) ->
     let kept = sight.holder.volume().is_some() || sight.user.as_ref().is_some_and(sight::UserSight::has_it);
     if kept && let Some(prior) = prior {
         let id = work.holder.id();
-        return Some(rest(&work.holder, &id, Some(prior), prior.storage_name.clone(), false));
+        return Some(rest(&work.holder, &id, Some(prior), prior.storage_name.clone(), (false, false)));
     }
     cx.operation().warn(Diagnostic::warning(
         "Data disk has no volume",
@@ -141,6 +142,7 @@ fn note_repair(cx: &Cx, work: &Work<'_>, sight: &Sight, backups: &Seen<'_>) {
         _ if work.holder.foreign => Some("convert"),
         Ok(Some(_)) => Some("mend"),
         _ if work.holder.record.former_tier.is_some() => Some("mend"),
+        _ if work.holder.record.next.is_some() && goal == steps::Goal::Parked => Some("mend"),
         _ if !backups.are_right(work, sight) => Some("mend"),
         _ => None,
     };

@@ -42,6 +42,15 @@ impl Attachment {
     }
 }
 
+/// A machine that waits for the disk: it was made to take the place of the one that has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::resources::pve) struct Successor {
+    /// The machine.
+    pub vm: VmId,
+    /// The slot that it keeps free.
+    pub slot: String,
+}
+
 /// The record of a holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::resources::pve) struct Record {
@@ -61,6 +70,8 @@ pub(in crate::resources::pve) struct Record {
     pub ownership: Ownership,
     /// Where it is meant to be; nowhere when it is parked.
     pub at: Option<Attachment>,
+    /// Who gets it when that machine lets go of it.
+    pub next: Option<Successor>,
 }
 
 impl Record {
@@ -83,6 +94,7 @@ impl Record {
             former_tier: json.get("former_tier").and_then(Json::as_u64).and_then(BackupTier::numbered),
             ownership: text("ownership")?.parse().ok()?,
             at: json.get("at").and_then(attachment),
+            next: json.get("next").and_then(successor),
         })
     }
 
@@ -107,13 +119,25 @@ impl Record {
                 json!({ "vm": at.vm.number(), "slot": at.slot, "volume": at.volume, "protects": at.protects }),
             );
         }
+        if let Some(next) = &self.next {
+            set("next", json!({ "vm": next.vm.number(), "slot": next.slot }));
+        }
         format!("{NOTE}\n\n{START}{}{END}", Json::Object(json))
     }
 
     /// The same disk, meant to be somewhere else.
     pub(super) fn moved(&self, at: Option<Attachment>) -> Self {
-        Self { at, ..self.clone() }
+        // Whoever has it waits no longer.
+        let has_it = |next: &Successor| at.as_ref().is_some_and(|at| at.vm == next.vm);
+        Self { next: self.next.clone().filter(|next| !has_it(next)), at, ..self.clone() }
     }
+}
+
+fn successor(json: &Json) -> Option<Successor> {
+    Some(Successor {
+        vm: VmId::try_from(json.get("vm")?.as_i64()?).ok()?,
+        slot: json.get("slot")?.as_str()?.to_owned(),
+    })
 }
 
 fn attachment(json: &Json) -> Option<Attachment> {
@@ -139,6 +163,7 @@ mod tests {
             former_tier: None,
             ownership: Ownership::Holder,
             at: None,
+            next: None,
         }
     }
 
@@ -152,10 +177,23 @@ mod tests {
             record(),
             record().moved(Some(at)),
             Record { creating: Some("f00".to_owned()), ownership: Ownership::Transfer, ..record() },
-            Record { former_tier: BackupTier::numbered(3), ..record() },
+            Record { former_tier: BackupTier::numbered(3), next: Some(successor(103)), ..record() },
         ] {
             assert_eq!(Record::find(&record.description()), Some(record));
         }
+    }
+
+    fn successor(vm: u32) -> Successor {
+        Successor { vm: VmId::new(vm).unwrap(), slot: "scsi1".to_owned() }
+    }
+
+    #[test]
+    fn a_machine_that_gets_the_disk_waits_no_longer() {
+        let waiting = Record { next: Some(successor(103)), ..record() };
+        assert_eq!(waiting.moved(None).next, Some(successor(103)));
+        let other = Attachment::new(VmId::new(102).unwrap(), "scsi1");
+        assert_eq!(waiting.moved(Some(other)).next, Some(successor(103)));
+        assert_eq!(waiting.moved(Some(Attachment::new(VmId::new(103).unwrap(), "scsi1"))).next, None);
     }
 
     #[test]

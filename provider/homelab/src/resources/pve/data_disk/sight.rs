@@ -33,6 +33,8 @@ pub(super) struct UserSight {
     pub unused: Option<String>,
     /// Whether it runs.
     pub running: bool,
+    /// Whether it is on another node than the holder.
+    pub elsewhere: bool,
     /// Whether it is protected.
     pub protected: bool,
     /// Whether it owns other data disks, for which it has to stay protected.
@@ -104,6 +106,7 @@ impl UserSight {
             leaving: false,
             unused: None,
             running,
+            elsewhere: false,
             protected: false,
             owns_others: false,
             slot_taken: false,
@@ -163,6 +166,7 @@ mod tests {
             serial: "disk-k".to_owned(),
             tier: BackupTier::NONE,
             former_tier: None,
+            next: None,
             ownership: Ownership::Holder,
             at: None,
         }

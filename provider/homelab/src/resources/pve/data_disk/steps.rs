@@ -50,6 +50,8 @@ pub(super) enum Step {
     Unlink(String),
     /// Take the volume back from the machine.
     TakeBack(String),
+    /// Bring the holder to the node of the machine: only there one gives the volume to the other.
+    Fetch,
     /// Let the backups of the machine follow: in before it gets the disk, out after the disk is back.
     Follow,
 }
@@ -125,6 +127,9 @@ fn to_park(sight: &Sight) -> Result<Option<Step>, Stuck> {
 /// Takes the volume from a machine.
 fn leave(sight: &Sight, user: &UserSight) -> Result<Step, Stuck> {
     let at = sight.holder.record.at.as_ref();
+    if user.owns() && user.elsewhere {
+        return Ok(Step::Fetch);
+    }
     let Some((slot, drive)) = &user.bus else {
         return Ok(Step::TakeBack(user.unused.clone().unwrap_or_default()));
     };
@@ -179,8 +184,8 @@ fn to_machine(vm: VmId, slot: &str, sight: &Sight) -> Result<Option<Step>, Stuck
         (Some(_), _) => return Ok(attached(note, is_noted, sight, user)),
         (None, _) => {}
     }
-    if let Some(entry) = &user.unused {
-        return Ok(Some(Step::TakeBack(entry.clone())));
+    if user.unused.is_some() {
+        return leave(sight, user).map(Some);
     }
     if user.slot_taken {
         return Err(Stuck::SlotTaken);
@@ -241,6 +246,9 @@ fn give(
     }
     if !sight.backups_follow {
         return Ok(Some(Step::Follow));
+    }
+    if user.elsewhere {
+        return Ok(Some(Step::Fetch));
     }
     Ok(Some(Step::Give { from: own.clone(), to: slot.to_owned() }))
 }

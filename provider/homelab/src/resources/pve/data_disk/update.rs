@@ -1,6 +1,6 @@
 //! Changing a data disk where it is, and mending what an interrupted apply or somebody else has left.
 
-use pve_client::{Params, Pve, Size, StorageName, VmAddress};
+use pve_client::{NodeName, Params, Pve, Size, StorageName, VmAddress};
 use tf_framework::prelude::*;
 
 use super::coverage::{self, Backups};
@@ -66,7 +66,7 @@ pub(super) async fn settle(cx: &Cx, pve: &Pve, found: Holder, want: &DataDisk) -
     rewrite(cx, pve, &mut work.holder, Params::new(), |before| Record { former_tier: None, ..before })
         .await?;
     if !used && work.holder.at.node != want.node_name {
-        migrate(cx, pve, &mut work.holder, want).await?;
+        migrate(cx, pve, &mut work.holder, &want.node_name).await?;
     }
     let sight = move_storage(cx, pve, &mut work, sight, &want.storage_name).await?;
     grow(cx, pve, &work, &sight, want.size_gib).await
@@ -98,7 +98,7 @@ async fn describe(cx: &Cx, pve: &Pve, holder: &mut Holder, want: &DataDisk) -> R
 }
 
 /// Writes the record anew, and further options with it, unless nothing changes.
-async fn rewrite(
+pub(super) async fn rewrite(
     cx: &Cx,
     pve: &Pve,
     holder: &mut Holder,
@@ -131,16 +131,16 @@ async fn rewrite(
     ))
 }
 
-/// Moves the holder of a parked disk to another node.
-async fn migrate(cx: &Cx, pve: &Pve, holder: &mut Holder, want: &DataDisk) -> Result<()> {
-    let what = format!("move the {} to node {:?}", holder.called(), want.node_name.as_str());
+/// Moves the holder to another node, with the volume if it has that.
+pub(super) async fn migrate(cx: &Cx, pve: &Pve, holder: &mut Holder, node: &NodeName) -> Result<()> {
+    let what = format!("move the {} to node {:?}", holder.called(), node.as_str());
     let at = holder.at.clone();
     let run = || async {
-        let upid = pve.migrate_vm(&at, &want.node_name, false, Params::new()).await?;
+        let upid = pve.migrate_vm(&at, node, false, Params::new()).await?;
         pve.wait(&upid).await
     };
     let moved = pve.patiently(run).await;
-    holder.at = VmAddress::new(want.node_name.clone(), at.id);
+    holder.at = VmAddress::new(node.clone(), at.id);
     if matches!(moved, Err(pve_client::Error::MaybeApplied { .. })) {
         // Only the nodes know.
         for task in pve.running_tasks(&at.node).await.explain::<DataDisk>(cx, &what)? {

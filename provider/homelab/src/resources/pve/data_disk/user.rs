@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use pve_client::{Pve, VmAddress, VmConfig, VmId};
+use pve_client::{Params, Pve, VmAddress, VmConfig, VmId};
 use tf_framework::prelude::*;
 
 use super::adopt::attached_to;
 use super::holder::{self, Holder};
 use super::id::DataDiskId;
 use super::model::DataDisk;
+use super::record::{Record, Successor};
 use super::steps::{Goal, Stuck};
 use super::tier::BackupTier;
 use super::work::Work;
-use super::{companions, sight};
+use super::{companions, sight, update};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -24,19 +25,33 @@ pub(in crate::resources::pve) use super::tier::BackupTier as Tier;
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Attaches a disk to a slot of a machine, after its backups include it, and says its tier.
+/// How often a new machine tries before it waits in the record. With `create_before_destroy`, the one whose place it takes
+/// lets go only after it is there.
+const TRIES_OF_NEW: u32 = 4;
+
+/// How an attach ended.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::resources::pve) struct Attached {
+    /// The tier of the disk.
+    pub tier: BackupTier,
+    /// Whether the machine has it; otherwise it gets it when the present one lets go.
+    pub now: bool,
+}
+
+/// Attaches a disk to a slot of a machine, after its backups include it.
 pub(in crate::resources::pve) async fn attach(
     cx: &Cx,
     pve: &Pve,
     at: &VmAddress,
-    slot: &str,
-    id: &DataDiskId,
+    (slot, id): (&str, &DataDiskId),
     backups: &mut Backups,
-) -> Result<BackupTier> {
+    is_new: bool,
+) -> Result<Attached> {
     let goal = Goal::At(at.id, slot.to_owned());
-    for _ in 0..TRIES {
+    let tries = if is_new { TRIES_OF_NEW } else { TRIES };
+    for _ in 0..tries {
         match once(cx, pve, at, id, &goal, backups).await? {
-            Ok(tier) => return Ok(tier),
+            Ok(tier) => return Ok(Attached { tier, now: true }),
             // Another machine may be about to let go of it, and that needs a turn with the disk too.
             Err(_) => {
                 let slept = pve.scope().sleep(PAUSE).await.map_err(pve_client::Error::from);
@@ -45,9 +60,33 @@ pub(in crate::resources::pve) async fn attach(
         }
     }
     match once(cx, pve, at, id, &goal, backups).await? {
-        Ok(tier) => Ok(tier),
+        Ok(tier) => Ok(Attached { tier, now: true }),
+        Err(_) if is_new => wait_for(cx, pve, at, slot, id).await,
         Err(refused) => Err(refused),
     }
+}
+
+/// Writes down that a new machine waits for a disk that another one has.
+async fn wait_for(cx: &Cx, pve: &Pve, at: &VmAddress, slot: &str, id: &DataDiskId) -> Result<Attached> {
+    let Some(mut work) = Work::begin(cx, pve, id, Some(&at.node)).await? else { return Err(unknown(id)) };
+    let next = Successor { vm: at.id, slot: slot.to_owned() };
+    update::rewrite(cx, pve, &mut work.holder, Params::new(), |before| Record {
+        next: Some(next.clone()),
+        ..before
+    })
+    .await?;
+    let user = work.recorded().map(|at| at.vm.to_string()).unwrap_or_default();
+    cx.operation().warn(Diagnostic::warning(
+        "Data disk comes later",
+        format!(
+            "VM {} was made, and VM {user} still has the {}. It goes over when that machine lets go of it, which this apply \
+             does if the new machine replaces it (`create_before_destroy`). Otherwise the next plan shows that the disk is \
+             missing.",
+            at.id,
+            work.holder().called()
+        ),
+    ));
+    Ok(Attached { tier: work.holder().record.tier, now: false })
 }
 
 /// One try; the inner error is that another machine still has the disk.
@@ -132,11 +171,36 @@ pub(in crate::resources::pve) async fn detach(
 ) -> Result<Option<BackupTier>> {
     let Some(mut work) = Work::begin(cx, pve, id, Some(&at.node)).await? else { return Ok(None) };
     work.machine_stays = machine_stays;
+    if work.holder().record.next.as_ref().is_some_and(|next| next.vm == at.id) {
+        update::rewrite(cx, pve, &mut work.holder, Params::new(), |before| Record { next: None, ..before })
+            .await?;
+    }
     if work.recorded().is_none_or(|attachment| attachment.vm != at.id) {
         return Ok(None);
     }
     work.bring(&Goal::Parked, Some(at)).await?;
+    hand_on(cx, &mut work).await?;
     Ok(Some(work.holder().record.tier))
+}
+
+/// Gives a parked disk to the machine that waits for it. One that cannot have it asks again by itself: its next refresh
+/// finds that the disk is missing.
+async fn hand_on(cx: &Cx, work: &mut Work<'_>) -> Result<()> {
+    let Some(next) = work.holder().record.next.clone() else { return Ok(()) };
+    let goal = Goal::At(next.vm, next.slot.clone());
+    let reason = match work.attempt(&goal, None).await {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(stuck)) => work.stuck(&goal, &stuck),
+        Err(error) => error,
+    };
+    let Error(reasons) = reason;
+    for reason in reasons {
+        cx.operation().warn(Diagnostic::warning(
+            "Data disk was not handed on",
+            format!("{} The next apply of VM {} attaches it.", reason.detail, next.vm),
+        ));
+    }
+    Ok(())
 }
 
 /// The disks of a machine by slot, as its configuration has them. `stated` are those that the state names; without a

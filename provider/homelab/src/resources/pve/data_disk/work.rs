@@ -15,6 +15,7 @@ use super::record::Attachment;
 use super::sight::{Sight, UserSight};
 use super::steps::{self, Goal, Step, Stuck};
 use super::tier::BackupTier;
+use super::update;
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -99,6 +100,7 @@ impl<'a> Work<'a> {
         for (vm, slot) in wanted {
             let Some(found) = self.user(vm, known).await? else { continue };
             let mut sight = UserSight::of(vm, &found.pending, found.running, &holder, &slot);
+            sight.elsewhere = found.at.node != self.holder.at.node;
             if sight.owns() && !found.running {
                 let status = self.pve.vm_status(&found.at).await;
                 sight.running = self.explain(status, "read the machine of")?.running;
@@ -180,9 +182,16 @@ impl<'a> Work<'a> {
                 Err(stuck) => return Ok(Err(stuck)),
             };
             tracing::debug!(disk = %self.holder.id(), ?step, "next step of a data disk");
-            if step == Step::Follow {
-                self.follow(goal).await?;
-                continue;
+            match step {
+                Step::Follow => {
+                    self.follow(goal).await?;
+                    continue;
+                }
+                Step::Fetch => {
+                    self.fetch().await?;
+                    continue;
+                }
+                _ => {}
             }
             self.refuse_second_use(&step).await?;
             let done = self.take_step(&sight, &step).await;
@@ -231,6 +240,12 @@ impl<'a> Work<'a> {
         }
         self.follows = Some(vm);
         Ok(())
+    }
+
+    /// Brings the holder to the node of the machine. It has the volume on shared storage, or not at all.
+    async fn fetch(&mut self) -> Result<()> {
+        let Some(node) = self.user_at().map(|at| at.node.clone()) else { return Ok(()) };
+        update::migrate(self.cx, &self.pve, &mut self.holder, &node).await
     }
 
     /// A move whose answer was lost may still be going on.

@@ -2,6 +2,7 @@
 //! backed up with it.
 
 use pve_client::{Drive, Error as PveError, Params, PoolName, Pve, VmAddress, VmConfig};
+use serde_json::json;
 use tf_framework::prelude::*;
 
 use super::machine::Machine;
@@ -63,12 +64,19 @@ impl Machine<'_> {
             self.cx.operation().set_private(FOLLOWED, BEGUN.into());
         }
         let mut tiers = BTreeSet::new();
+        let mut awaited = serde_json::Map::new();
         for (slot, id) in entries(want) {
-            tiers.insert(
-                user::attach(self.cx, &self.pve, &self.at, slot, id, &mut backups)
+            let attached =
+                user::attach(self.cx, &self.pve, &self.at, (slot, id), &mut backups, prior.is_none())
                     .await
-                    .map_err(|error| error.at(Path::from("data_disks").key(slot)))?,
-            );
+                    .map_err(|error| error.at(Path::from("data_disks").key(slot)))?;
+            tiers.insert(attached.tier);
+            if !attached.now {
+                awaited.insert(slot.clone(), json!(id.to_string()));
+            }
+        }
+        if !awaited.is_empty() {
+            self.cx.operation().set_private(AWAITED, awaited.into());
         }
         if tiers.is_empty() && !had_any {
             return Ok(());
@@ -160,7 +168,11 @@ fn included(mut drive: Drive, included: bool) -> Option<Drive> {
 const NOTED: &str = "data_disks";
 
 fn noted(cx: &Cx) -> BTreeMap<String, DataDiskId> {
-    let noted = cx.operation().private(NOTED);
+    disks_in(cx, NOTED)
+}
+
+fn disks_in(cx: &Cx, key: &str) -> BTreeMap<String, DataDiskId> {
+    let noted = cx.operation().private(key);
     let entries = noted.as_ref().and_then(serde_json::Value::as_object).into_iter().flatten();
     entries.filter_map(|(slot, id)| Some((slot.clone(), id.as_str()?.parse().ok()?))).collect()
 }
@@ -173,6 +185,21 @@ fn note(cx: &Cx, disks: &BTreeMap<String, DataDiskId>) {
     if !disks.is_empty() && !is_followed(cx) {
         cx.operation().set_private(FOLLOWED, DONE.into());
     }
+}
+
+/// Disks that a machine was made without, because another one has them until it is destroyed; kept beside the state until
+/// the next read.
+const AWAITED: &str = "awaited_data_disks";
+
+fn awaited(cx: &Cx) -> BTreeMap<String, DataDiskId> {
+    let awaited = disks_in(cx, AWAITED);
+    if cx.operation().created_id().is_some() {
+        return awaited;
+    }
+    if !awaited.is_empty() {
+        cx.operation().set_private(AWAITED, serde_json::Value::Null);
+    }
+    BTreeMap::new()
 }
 
 /// How far the machine's backups were changed for the sake of data disks; kept beside the state until they are changed
@@ -219,7 +246,10 @@ pub(super) async fn read(
         stated.extend(prior.data_disks.clone().unwrap_or_default());
         Some(stated).filter(|stated| prior.data_disks.is_some() || !stated.is_empty())
     });
-    let found = user::read(cx, pve, at, config, stated.as_ref().map(Option::as_ref)).await?;
+    let mut found = user::read(cx, pve, at, config, stated.as_ref().map(Option::as_ref)).await?;
+    if let Some(found) = &mut found {
+        found.extend(awaited(cx));
+    }
     let is_stated = prior.is_none_or(|prior| prior.data_disks.is_some());
     vm.data_disks = found.filter(|found| is_stated || !found.is_empty());
     note(cx, &vm.data_disks.clone().unwrap_or_default());

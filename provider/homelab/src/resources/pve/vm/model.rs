@@ -161,8 +161,11 @@ pub struct Vm {
     /// takes and gives disks at once.
     ///
     /// Unless `pool_name` is set, the machine goes into the pool of the strictest tier among them, whose job then backs
-    /// up these disks; the machine's other disks are left out of its backups unless their `backup` says otherwise. With
-    /// `pool_name`, a backup job has to name the machine or that pool.
+    /// up these disks. With a pool of your own, each of that tier's jobs gets a companion for this machine. The machine's
+    /// other disks are left out of its backups unless their `backup` says otherwise.
+    ///
+    /// A machine that replaces another one with `create_before_destroy` starts without its data disks, and gets them when
+    /// the old one goes.
     #[schema(parse, validate = slot::DATA_DISK_SLOTS)]
     pub data_disks: Option<BTreeMap<String, DataDiskId>>,
 

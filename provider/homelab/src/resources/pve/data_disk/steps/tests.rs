@@ -26,6 +26,7 @@ fn parked(ownership: Ownership) -> Sight {
         serial: "disk-k".to_owned(),
         tier: BackupTier::numbered(1).unwrap(),
         former_tier: None,
+        next: None,
         ownership,
         at: None,
     };
@@ -46,6 +47,7 @@ fn user(running: bool) -> UserSight {
         leaving: false,
         unused: None,
         running,
+        elsewhere: true,
         protected: false,
         owns_others: false,
         slot_taken: false,
@@ -69,6 +71,7 @@ fn take(sight: &mut Sight, step: &Step) {
             (holder.unused, holder.protected) = (Some(("unused0".to_owned(), drive.file)), true);
         }
         Step::Protect => holder.protected = true,
+        Step::Fetch => user.elsewhere = false,
         Step::Follow => {
             assert!(holder.record.at.is_some(), "the record says whose backups these are");
             *backups_follow = true;
@@ -94,6 +97,7 @@ fn take(sight: &mut Sight, step: &Step) {
                 *backups_follow,
                 "the backups of the machine include the disk before the holder's do not"
             );
+            assert!(!user.elsewhere, "a volume is given on one node only");
             assert!(user.protected, "whoever owns a volume is protected");
             user.bus = Some((to, drive(USER)));
         }
@@ -106,6 +110,7 @@ fn take(sight: &mut Sight, step: &Step) {
         }
         Step::TakeBack(from) => {
             assert!(!user.running || from.starts_with("unused"), "a running machine gives no slot away");
+            assert!(!user.elsewhere, "a volume is taken back on one node only");
             let file = format!("ds:vm-{HOLDER}-disk-0");
             let options = user.bus.take().map_or_else(|| Drive::new(&file), |_| drive(HOLDER));
             user.unused = None;
@@ -121,8 +126,9 @@ fn take(sight: &mut Sight, step: &Step) {
 /// Goes to a goal, and gives every sight on the way.
 fn go(sight: &mut Sight, goal: &Goal) -> Vec<Sight> {
     let mut way = vec![sight.clone()];
-    // Whoever comes anew does not know.
+    // Whoever comes anew does not know, and the machine may have moved.
     sight.backups_follow = false;
+    sight.user.as_mut().unwrap().elsewhere = true;
     while let Some(step) = next(goal, sight).unwrap() {
         take(sight, &step);
         way.push(sight.clone());

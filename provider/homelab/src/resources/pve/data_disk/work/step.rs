@@ -94,8 +94,8 @@ impl Work<'_> {
                 let Some(user) = self.user_at() else { return Ok(()) };
                 self.hand_over(user, from, Some(&holder.at), "scsi0").await
             }
-            // No write of the disk's.
-            Step::Follow => Ok(()),
+            // More than one write.
+            Step::Follow | Step::Fetch => Ok(()),
         }
     }
 
