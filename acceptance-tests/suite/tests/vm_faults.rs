@@ -114,14 +114,29 @@ fn template() -> Value {
     })
 }
 
-fn server(template: u64, cores: u64, size: u64) -> Value {
+/// What cloud-init gets.
+#[derive(Clone, Copy, Debug)]
+enum Data {
+    /// Settings, on a drive of Proxmox VE.
+    Settings,
+    /// Documents, on a disc of ours.
+    Documents,
+}
+
+fn server(template: u64, cores: u64, size: u64, data: Data) -> Value {
+    let cloud_init = match data {
+        Data::Settings => {
+            json!({ "storage_name": "shared", "user": "admin", "ip_configs": { "ipconfig0": { "ipv4_address": "dhcp" } } })
+        }
+        Data::Documents => json!({ "user_data": format!("#cloud-config\npackages: [{cores}]\n") }),
+    };
     json!({
         "node_name": "pve1", "name": "server", "clone": { "vm_id": template },
         "cpu": { "cores": cores },
         "description": format!("{cores} cores"),
         "disks": { "scsi0": { "storage_name": "shared", "size_gib": size } },
         "networks": { "net0": { "bridge": "vmbr0" } },
-        "cloud_init": { "storage_name": "shared", "user": "admin", "ip_configs": { "ipconfig0": { "ipv4_address": "dhcp" } } },
+        "cloud_init": cloud_init,
     })
 }
 
@@ -136,6 +151,13 @@ fn strangers(state: &Value) -> Vec<String> {
     let guests = state["vms"].as_object().into_iter().flatten();
     let known = |vm: &Value| vm["config"]["name"] == "server" || vm["config"]["name"] == "template";
     guests.filter(|(_, vm)| !known(vm)).map(|(id, _)| id.clone()).collect()
+}
+
+/// The discs with documents, on whatever storage.
+fn discs(state: &Value) -> Vec<String> {
+    let places = state["volumes"].as_object().into_iter().flatten().map(|(place, _)| place);
+    let volumes = places.filter_map(|place| place.split_once('/').map(|(_, volume)| volume.to_owned()));
+    volumes.filter(|volume| volume.contains("homelab-vm-")).collect()
 }
 
 /// Every volume in the lab that a guest number owns, by its text.
@@ -181,13 +203,13 @@ enum Operation {
     Delete,
 }
 
-async fn every_call(kind: &str, operation: Operation) {
+async fn every_call(kind: &str, operation: Operation, data: Data) {
     let lab = Lab::with(&["--task-time", "5"]);
     let made = converge_template(&lab).await;
     let mut struck = 0;
     for n in 0..MOST_CALLS {
         let story = format!("{operation:?} with {kind} at call {n}");
-        let (before, after) = (server(made, 2, 2), server(made, 3, 3));
+        let (before, after) = (server(made, 2, 2, data), server(made, 3, 3, data));
         let state = match operation {
             Operation::Create => None,
             _ => converge(&lab, None, Some(&before), &story).await,
@@ -216,13 +238,20 @@ async fn every_call(kind: &str, operation: Operation) {
         let now = lab.state();
         assert_eq!(strangers(&now), Vec::<String>::new(), "{story} left something half-made; it said {said}");
         match config {
-            None => assert!(state.is_none() && servers(&now).is_empty(), "{story} left the VM"),
+            None => {
+                assert!(state.is_none() && servers(&now).is_empty(), "{story} left the VM");
+                assert_eq!(discs(&now), Vec::<String>::new(), "{story} left a disc; it said {said}");
+            }
             Some(config) => {
                 let found = servers(&now);
                 assert_eq!(found.len(), 1, "{story}: the VM is there once; it said {said}");
                 let vm = &now["vms"][&found[0]];
                 assert_eq!(vm["config"]["cores"], json!(config["cpu"]["cores"].to_string()), "{story}: {vm}");
                 assert!(!vm["process"].is_null(), "{story}: the VM runs");
+                if matches!(data, Data::Documents) {
+                    let drive = vm["config"]["ide2"].as_str().and_then(|drive| drive.split(',').next());
+                    assert_eq!(discs(&now), [drive.unwrap_or_default()], "{story}: one disc; it said {said}");
+                }
                 let marker = vm["config"]["description"].as_str().unwrap_or_default();
                 assert!(!marker.contains("creating"), "{story}: the creation is complete: {marker}");
                 no_changes(&lab, state.as_ref(), config, &story).await;
@@ -230,6 +259,7 @@ async fn every_call(kind: &str, operation: Operation) {
                 assert!(converge(&lab, state, None, &story).await.is_none(), "{story}: it can be destroyed");
                 let last = lab.state();
                 assert!(servers(&last).is_empty() && !volumes_of(&last, &id), "{story}: {}", last["volumes"]);
+                assert_eq!(discs(&last), Vec::<String>::new(), "{story}");
             }
         }
         if hits == 0 {
@@ -257,39 +287,53 @@ async fn no_changes(lab: &Lab, state: Option<&State>, config: &Value, story: &st
 }
 
 macro_rules! faults {
-    ($($name:ident: $kind:literal, $operation:ident;)*) => {
+    ($($name:ident: $kind:literal, $operation:ident, $data:ident;)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                every_call($kind, Operation::$operation).await;
+                every_call($kind, Operation::$operation, Data::$data).await;
             }
         )*
     };
 }
 
 faults! {
-    a_create_survives_lost_replies: "reply_lost", Create;
-    a_create_survives_cut_connections: "cut", Create;
-    a_create_survives_refusals: "refused", Create;
-    a_create_survives_proxy_timeouts: "proxy_timeout", Create;
-    a_create_survives_failing_tasks: "task_fails", Create;
-    a_create_survives_busy_locks: "locked", Create;
-    a_create_survives_missing_permissions: "permission_missing", Create;
-    a_create_survives_kill_minus_9: "killed", Create;
-    an_update_survives_kill_minus_9: "killed", Update;
-    a_delete_survives_kill_minus_9: "killed", Delete;
-    an_update_survives_lost_replies: "reply_lost", Update;
-    an_update_survives_cut_connections: "cut", Update;
-    an_update_survives_refusals: "refused", Update;
-    an_update_survives_proxy_timeouts: "proxy_timeout", Update;
-    an_update_survives_failing_tasks: "task_fails", Update;
-    an_update_survives_busy_locks: "locked", Update;
-    an_update_survives_other_writers: "edit_before", Update;
-    a_delete_survives_lost_replies: "reply_lost", Delete;
-    a_delete_survives_cut_connections: "cut", Delete;
-    a_delete_survives_refusals: "refused", Delete;
-    a_delete_survives_proxy_timeouts: "proxy_timeout", Delete;
-    a_delete_survives_failing_tasks: "task_fails", Delete;
-    a_delete_survives_busy_locks: "locked", Delete;
-    a_delete_survives_other_writers: "edit_before", Delete;
+    a_create_survives_lost_replies: "reply_lost", Create, Settings;
+    a_create_survives_cut_connections: "cut", Create, Settings;
+    a_create_survives_refusals: "refused", Create, Settings;
+    a_create_survives_proxy_timeouts: "proxy_timeout", Create, Settings;
+    a_create_survives_failing_tasks: "task_fails", Create, Settings;
+    a_create_survives_busy_locks: "locked", Create, Settings;
+    a_create_survives_missing_permissions: "permission_missing", Create, Settings;
+    a_create_survives_kill_minus_9: "killed", Create, Settings;
+    an_update_survives_kill_minus_9: "killed", Update, Settings;
+    a_delete_survives_kill_minus_9: "killed", Delete, Settings;
+    an_update_survives_lost_replies: "reply_lost", Update, Settings;
+    an_update_survives_cut_connections: "cut", Update, Settings;
+    an_update_survives_refusals: "refused", Update, Settings;
+    an_update_survives_proxy_timeouts: "proxy_timeout", Update, Settings;
+    an_update_survives_failing_tasks: "task_fails", Update, Settings;
+    an_update_survives_busy_locks: "locked", Update, Settings;
+    an_update_survives_other_writers: "edit_before", Update, Settings;
+    a_delete_survives_lost_replies: "reply_lost", Delete, Settings;
+    a_delete_survives_cut_connections: "cut", Delete, Settings;
+    a_delete_survives_refusals: "refused", Delete, Settings;
+    a_delete_survives_proxy_timeouts: "proxy_timeout", Delete, Settings;
+    a_delete_survives_failing_tasks: "task_fails", Delete, Settings;
+    a_delete_survives_busy_locks: "locked", Delete, Settings;
+    a_delete_survives_other_writers: "edit_before", Delete, Settings;
+    a_create_with_documents_survives_lost_replies: "reply_lost", Create, Documents;
+    a_create_with_documents_survives_refusals: "refused", Create, Documents;
+    a_create_with_documents_survives_failing_tasks: "task_fails", Create, Documents;
+    a_create_with_documents_survives_kill_minus_9: "killed", Create, Documents;
+    a_change_of_documents_survives_lost_replies: "reply_lost", Update, Documents;
+    a_change_of_documents_survives_refusals: "refused", Update, Documents;
+    a_change_of_documents_survives_failing_tasks: "task_fails", Update, Documents;
+    a_change_of_documents_survives_busy_locks: "locked", Update, Documents;
+    a_change_of_documents_survives_other_writers: "edit_before", Update, Documents;
+    a_change_of_documents_survives_kill_minus_9: "killed", Update, Documents;
+    a_delete_with_documents_survives_lost_replies: "reply_lost", Delete, Documents;
+    a_delete_with_documents_survives_refusals: "refused", Delete, Documents;
+    a_delete_with_documents_survives_failing_tasks: "task_fails", Delete, Documents;
+    a_delete_with_documents_survives_kill_minus_9: "killed", Delete, Documents;
 }

@@ -50,21 +50,24 @@ pub(in crate::resources::pve::vm) async fn plan(
     placement: &Placement,
     plan: &mut Plan<'_, Vm>,
 ) -> Result<bool> {
+    let after = plan.planned.attribute("cloud_init").clone();
+    let prior = before.map_or(&Value::Null, |before| before.attribute("cloud_init"));
+    let restarts = match Documents::of(&after) {
+        _ if !after.is_set() => false,
+        Documents::None => {
+            native(plan, prior);
+            false
+        }
+        wanted => {
+            let before = before.unwrap_or(&Value::Null);
+            documents(cx, [before, prior], &wanted, placement, plan).await?
+        }
+    };
+    // Last, because it makes an update of what would be none.
     if before.is_some() && are_left(cx) {
         leftovers(plan);
     }
-    let after = plan.planned.attribute("cloud_init").clone();
-    if !after.is_set() {
-        return Ok(false);
-    }
-    let prior = before.map_or(&Value::Null, |before| before.attribute("cloud_init"));
-    match Documents::of(&after) {
-        Documents::None => {
-            native(plan, prior);
-            Ok(false)
-        }
-        wanted => documents(cx, [before.unwrap_or(&Value::Null), prior], &wanted, placement, plan).await,
-    }
+    Ok(restarts)
 }
 
 fn leftovers(plan: &mut Plan<'_, Vm>) {
