@@ -108,10 +108,12 @@ variable "pci_mappings" {
       # Where it is, such as `0000:01:00.0`, or `0000:01:00` for all its functions.
       path = string
       # Vendor and device, such as `10de:1c03`.
-      device_id    = string
+      device_id = string
+      # Vendor and device of the card, where the device has them: a machine does not start without.
       subsystem_id = optional(string)
-      iommu_group  = optional(number)
-      description  = optional(string)
+      # Number of the IOMMU group: a machine does not start without.
+      iommu_group = number
+      description = optional(string)
     }))
   }))
   default  = {}

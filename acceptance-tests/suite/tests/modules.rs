@@ -108,3 +108,27 @@ fn modules_and_stacks_are_in_the_cli_s_own_formatting() {
         }
     });
 }
+
+/// The first configuration in a page that uses a module.
+fn example(page: &Path) -> String {
+    let text = std::fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+    let (_, rest) = text.split_once("```terraform\nmodule ").expect("the page shows a module");
+    let (body, _) = rest.split_once("```").expect("the block ends");
+    format!("module {body}\n").replace("../../modules", "./modules")
+}
+
+#[test]
+fn the_examples_of_the_guide_and_those_of_all_readmes_together_are_valid() {
+    let readmes: String = modules().iter().map(|module| example(&folder(module).join("README.md"))).collect();
+    let guide = example(&process::root().join("docs/guides/modules.md"));
+    with_each_cli(|cli| {
+        for text in [&readmes, &guide] {
+            let workspace = Workspace::new(cli);
+            workspace.copy("modules");
+            workspace
+                .write("main.tf", &format!("{text}\nvariable \"debian_sha512\" {{\n  type = string\n}}\n"));
+            workspace.run(&["get"]).ok();
+            workspace.run(&["validate", "-no-color"]).ok();
+        }
+    });
+}

@@ -6,7 +6,7 @@ variables {
   options      = { keyboard = "de", migration = { type = "secure", network = "192.0.2.0/24" } }
   bridges      = { pve1 = { vmbr7 = { comment = "test" } }, pve2 = { vmbr7 = { vlan_aware = true } } }
   storages     = { module-test = { content = ["iso"], dir = { path = "/srv/module-test" }, nodes = ["pve1"] } }
-  pci_mappings = { test-gpu = { devices = [{ node_name = "pve1", path = "0000:01:00", device_id = "10de:1c03" }] } }
+  pci_mappings = { test-gpu = { devices = [{ node_name = "pve1", path = "0000:01:00", device_id = "10de:1c03", iommu_group = 3 }] } }
   usb_mappings = { test-zigbee = { devices = [{ node_name = "pve1", device_id = "10c4:ea60" }] } }
   dir_mappings = { test-media = { directories = [{ node_name = "pve1", path = "/srv" }] } }
 }
@@ -31,7 +31,7 @@ run "changes_one_of_each_and_gives_one_node_up" {
     options      = { language = "de" }
     bridges      = { pve2 = { vmbr7 = { vlan_aware = false } } }
     storages     = { module-test = { content = ["iso", "backup"], dir = { path = "/srv/module-test" } } }
-    pci_mappings = { test-gpu = { description = "For ollama", devices = [{ node_name = "pve2", path = "0000:01:00", device_id = "10de:1c03" }] } }
+    pci_mappings = { test-gpu = { description = "For ollama", devices = [{ node_name = "pve2", path = "0000:01:00", device_id = "10de:1c03", iommu_group = 3 }] } }
   }
 
   assert {

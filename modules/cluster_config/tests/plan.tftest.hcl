@@ -59,7 +59,7 @@ run "a_pci_mapping_without_a_device_is_refused" {
 
 run "a_device_id_in_capitals_is_refused" {
   command = plan
-  variables { pci_mappings = { gpu = { devices = [{ node_name = "pve1", path = "0000:01:00.0", device_id = "10DE:1C03" }] } } }
+  variables { pci_mappings = { gpu = { devices = [{ node_name = "pve1", path = "0000:01:00.0", device_id = "10DE:1C03", iommu_group = 3 }] } } }
   expect_failures = [var.pci_mappings]
 }
 
