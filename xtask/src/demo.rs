@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use suite::{Lab, Workspace};
+use suite::Stack;
+use suite::workspace::Run;
 
-use crate::process::{command, root, show};
+use crate::process::{command, show};
 use crate::{Outcome, tools};
 
 /// Applies the example homelab, plans again, destroys it; before that it waits for the operator if he wants to look.
@@ -16,65 +17,32 @@ pub fn run(cli: Option<PathBuf>, keep: bool) -> Outcome {
     let cli = tools::cli(cli)?;
     println!("using {}: {}", cli.display(), suite::cli::version(&cli)?);
 
-    let lab = Lab::start();
-    println!("the simulated lab answers at {}", lab.endpoint());
-    let workspace = Workspace::new(&cli);
-    copy_stack(&workspace)?;
-
-    let variables = variables(&lab);
-    let arguments = |verb: &'static [&'static str]| -> Vec<&str> {
-        verb.iter()
-            .copied()
-            .chain(["-no-color", "-input=false"])
-            .chain(variables.iter().map(String::as_str))
-            .collect()
-    };
-    expect(workspace.run(&arguments(&["apply", "-auto-approve"])), "apply")?;
-    let calls = lab.calls();
-    let again = workspace.run(&arguments(&["plan", "-detailed-exitcode"]));
-    expect(again, "the second plan is not empty; plan")?;
-    println!("applied; the next plan is empty and took {} calls", lab.calls() - calls);
+    let stack = Stack::new(&cli);
+    println!("the simulated lab answers at {}", stack.lab.endpoint());
+    println!("building examples/stacks/homelab");
+    expect(stack.apply(), "apply")?;
+    let calls = stack.lab.calls();
+    expect(stack.plan(), "the second plan is not empty; plan")?;
+    println!("applied; the next plan is empty and took {} calls", stack.lab.calls() - calls);
     println!("built:");
-    for line in built(&workspace.show_json()) {
+    for line in built(&stack.resources()) {
         println!("  {line}");
     }
     if keep {
-        look(&lab, &workspace);
+        look(&stack);
     }
-    expect(workspace.run(&arguments(&["destroy", "-auto-approve"])), "destroy")?;
+    expect(stack.destroy(), "destroy")?;
     println!("destroyed again, and the lab is stopped.");
     println!(
-        "\nFor a real Proxmox VE, use examples/stacks/homelab with its three variables set:\n  \
-         export TF_VAR_endpoint=https://pve.example:8006 TF_VAR_api_token='user@realm!name=secret' TF_VAR_ca_file=pve-root-ca.pem\n\
-         and read its README first: storage and node names are variables too."
+        "\nFor a real Proxmox VE, the same files: set in examples/stacks/homelab/variables.tf what your nodes and storages\n\
+         are called, and name the image and the API in the environment. Its README has the rest.\n  \
+         export HOMELAB_PVE_ENDPOINT=https://pve.example:8006 HOMELAB_PVE_API_TOKEN='user@realm!name=secret'\n  \
+         export HOMELAB_PVE_CA_FILE=pve-root-ca.pem"
     );
     Ok(())
 }
 
-/// The example's variables, as arguments.
-pub fn variables(lab: &Lab) -> Vec<String> {
-    vec![
-        format!("-var=endpoint={}", lab.endpoint()),
-        format!("-var=api_token={}", lab.api_token()),
-        format!("-var=ca_file={}", lab.ca_file().display()),
-    ]
-}
-
-fn copy_stack(workspace: &Workspace) -> Outcome {
-    let stack = root().join("examples/stacks/homelab");
-    let entries =
-        std::fs::read_dir(&stack).map_err(|error| format!("cannot read {}: {error}", stack.display()))?;
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".tf") {
-            let text = std::fs::read_to_string(entry.path()).map_err(|error| error.to_string())?;
-            workspace.write(&name, &text);
-        }
-    }
-    Ok(())
-}
-
-fn expect(run: suite::workspace::Run, what: &str) -> Outcome {
+fn expect(run: Run, what: &str) -> Outcome {
     if run.code == Some(0) {
         return Ok(());
     }
@@ -82,29 +50,49 @@ fn expect(run: suite::workspace::Run, what: &str) -> Outcome {
 }
 
 /// Says where to look, and waits for Enter or the end of the input.
-fn look(lab: &Lab, workspace: &Workspace) {
+fn look(stack: &Stack) {
     println!(
         "\nlook at it until you press Enter:\n  \
          configuration and state: {}\n  \
          curl --cacert {} --header 'Authorization: PVEAPIToken={}' {}/api2/json/cluster/resources?type=vm",
-        workspace.folder().display(),
-        lab.ca_file().display(),
-        lab.api_token(),
-        lab.endpoint(),
+        stack.folder().display(),
+        stack.lab.ca_file().display(),
+        stack.lab.api_token(),
+        stack.lab.endpoint(),
     );
     let _ = std::io::stdin().read(&mut [0]);
 }
 
-/// One line for each resource of a state.
-fn built(state: &Value) -> Vec<String> {
-    let line = |resource: &Value| {
-        let (address, values) = (resource["address"].as_str()?, &resource["values"]);
-        Some(match (values["vm_id"].as_u64(), values["node_name"].as_str()) {
-            (Some(id), Some(node)) => format!("{address}: VM {id} on node {node}"),
-            _ => address.to_owned(),
-        })
-    };
-    state["values"]["root_module"]["resources"].as_array().into_iter().flatten().filter_map(line).collect()
+/// A line for each machine and each data disk, and one for the rest.
+fn built(resources: &[Value]) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+    let mut lines = Vec::new();
+    let mut others = 0;
+    for resource in resources {
+        let values = &resource["values"];
+        match resource["type"].as_str() {
+            Some("homelab_pve_vm") => {
+                let disks = values["data_disks"].as_object().map_or(0, serde_json::Map::len);
+                lines.push(format!(
+                    "server {}: VM {} on node {}, {disks} data disk(s)",
+                    text(&values["name"]),
+                    values["vm_id"],
+                    text(&values["current_node"]),
+                ));
+            }
+            Some("homelab_pve_data_disk") => lines.push(format!(
+                "data disk {}: {} GiB, backup tier {}",
+                text(&values["name"]),
+                values["size_gib"],
+                text(&values["backup_tier"]),
+            )),
+            _ => others += usize::from(resource["mode"] == "managed"),
+        }
+    }
+    lines.push(format!(
+        "{others} other objects: tiers with their jobs, images, a GPU mapping, a user with its token"
+    ));
+    lines
 }
 
 #[cfg(test)]
@@ -112,14 +100,20 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_vm_is_told_with_its_number_and_node() {
-        let resources = json!([
-            { "address": "homelab_pve_pool.a", "values": { "name": "a" } },
-            { "address": "homelab_pve_vm.b", "values": { "vm_id": 100, "node_name": "pve1" } },
-        ]);
+    fn servers_and_disks_are_told_one_by_one_and_the_rest_is_counted() {
+        let resources = [
+            json!({ "mode": "managed", "type": "homelab_pve_pool", "values": { "name": "a" } }),
+            json!({ "mode": "data", "type": "homelab_backup_coverage", "values": {} }),
+            json!({ "mode": "managed", "type": "homelab_pve_vm", "values":
+                { "name": "b", "vm_id": 100, "current_node": "pve1", "data_disks": { "scsi1": "901-3f9a0c1b2d4e" } } }),
+            json!({ "mode": "managed", "type": "homelab_pve_data_disk", "values":
+                { "name": "c", "size_gib": 5, "backup_tier": "1" } }),
+        ];
+        let lines = super::built(&resources);
         assert_eq!(
-            super::built(&json!({ "values": { "root_module": { "resources": resources } } })),
-            ["homelab_pve_pool.a", "homelab_pve_vm.b: VM 100 on node pve1"]
+            lines[..2],
+            ["server b: VM 100 on node pve1, 1 data disk(s)", "data disk c: 5 GiB, backup tier 1"]
         );
+        assert!(lines[2].starts_with("1 other objects"), "{lines:?}");
     }
 }

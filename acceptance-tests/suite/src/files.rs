@@ -1,4 +1,4 @@
-//! A web server with a few files, on loopback, for what a node downloads; and the checksums of bytes.
+//! A web server with a few files, on loopback, for what a node downloads; images and the checksums of bytes.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -81,6 +81,15 @@ fn answer(
         stream.write_all(&file)?;
     }
     Ok(())
+}
+
+/// The header of a qcow2 image of a disk of some MiB; a lab looks at no more.
+pub fn qcow2(mebibytes: u64) -> Vec<u8> {
+    let mut image = b"QFI\xfb\0\0\0\x03".to_vec();
+    image.resize(24, 0);
+    image.extend((mebibytes << 20).to_be_bytes());
+    image.resize(4096, 0);
+    image
 }
 
 /// `sha256:` and the digits, as `sha256sum` computes them.

@@ -9,8 +9,10 @@ pub mod files;
 pub mod lab;
 pub mod plugin;
 pub mod process;
+pub mod stack;
 pub mod vms;
 pub mod workspace;
 
 pub use lab::Lab;
+pub use stack::Stack;
 pub use workspace::Workspace;
