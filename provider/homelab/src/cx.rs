@@ -9,7 +9,7 @@ use crate::errors::{self, Explain as _};
 use crate::memory::Memory;
 use crate::resources::pve::data_disk::uses;
 use crate::resources::pve::network::batch::Batches;
-use crate::resources::pve::vm::{Creations, Shelf};
+use crate::resources::pve::vm::{Creations, Planned, Shelf};
 
 /// The clients that the provider block made; shared by every operation of a run.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub struct Clients {
     pub(crate) pve: Connection,
     pub(crate) memory: Memory,
     pub(crate) creations: Creations,
+    pub(crate) capacity: Planned,
     pub(crate) network_batches: Batches,
     pub(crate) uses_of_volumes: uses::Found,
     pub(crate) shelf: Shelf,
@@ -28,6 +29,7 @@ impl Clients {
             pve,
             memory: Memory::default(),
             creations: Creations::default(),
+            capacity: Planned::default(),
             network_batches: Batches::default(),
             uses_of_volumes: uses::Found::default(),
             shelf: Shelf::default(),
@@ -112,6 +114,11 @@ impl Cx {
     /// The cloud-init discs that this run has seen.
     pub(crate) fn shelf(&self) -> Option<&Shelf> {
         self.clients.as_ref().map(|clients| &clients.shelf)
+    }
+
+    /// What the plans of this run ask of nodes and storages.
+    pub(crate) fn capacity(&self) -> Option<&Planned> {
+        self.clients.as_ref().map(|clients| &clients.capacity)
     }
 
     /// The client of Proxmox VE without a scope, if there is one.

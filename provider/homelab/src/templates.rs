@@ -66,6 +66,8 @@ mod tests {
             pool: None,
             tags: BTreeSet::new(),
             lock: None,
+            ha_state: None,
+            memory_bytes: None,
         };
         Template { guest, created_at: seconds.map(|seconds| Timestamp::from_second(seconds).unwrap()) }
     }

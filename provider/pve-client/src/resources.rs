@@ -39,6 +39,10 @@ pub struct Guest {
     pub tags: BTreeSet<String>,
     /// Its lock.
     pub lock: Option<String>,
+    /// The state that high availability is asked to keep it in, if its manager knows it; `ignored` is left alone.
+    pub ha_state: Option<String>,
+    /// The memory that it may take, in bytes, once known.
+    pub memory_bytes: Option<u64>,
 }
 
 /// A node, as the cluster's list shows it.
@@ -48,6 +52,8 @@ pub struct ClusterNode {
     pub name: NodeName,
     /// Whether it is up.
     pub online: bool,
+    /// Its memory in bytes, for who may see it and while it is up.
+    pub memory_bytes: Option<u64>,
 }
 
 /// A storage on one node, as the cluster's list shows it.
@@ -61,6 +67,10 @@ pub struct ClusterStorage {
     pub shared: bool,
     /// The kinds of content it may hold, such as `images`.
     pub content: BTreeSet<String>,
+    /// The size in bytes, while it is available.
+    pub total_bytes: Option<u64>,
+    /// The free space in bytes, while it is available.
+    pub free_bytes: Option<u64>,
 }
 
 /// What there is in the cluster, as far as the user may see it.
@@ -94,19 +104,32 @@ impl Cluster {
         guests.sort_by_key(|guest| guest.id);
         let node = |row: &Map<String, Value>| {
             let online = row.text("status").as_deref() == Some("online");
-            Some(ClusterNode { name: row.parsed("node")?, online })
+            Some(ClusterNode { name: row.parsed("node")?, online, memory_bytes: bytes(row, "maxmem") })
         };
         let storage = |row: &Map<String, Value>| {
             let (name, node) = (row.parsed("storage")?, row.parsed("node")?);
             let content = row.text("content").unwrap_or_default();
             let content = words(&content).map(str::to_owned).collect();
-            Some(ClusterStorage { name, node, shared: row.truth("shared"), content })
+            let total_bytes = bytes(row, "maxdisk");
+            let free = |total: u64| total.saturating_sub(bytes(row, "disk").unwrap_or(0));
+            Some(ClusterStorage {
+                name,
+                node,
+                shared: row.truth("shared"),
+                content,
+                total_bytes,
+                free_bytes: total_bytes.map(free),
+            })
         };
         let mut nodes: Vec<ClusterNode> = of("node").filter_map(node).collect();
         nodes.sort_by(|a, b| a.name.cmp(&b.name));
         let pools = of("pool").filter_map(|row| row.parsed("pool")).collect();
         Self { guests: Arc::new(guests), nodes, storages: of("storage").filter_map(storage).collect(), pools }
     }
+}
+
+fn bytes(row: &Map<String, Value>, key: &str) -> Option<u64> {
+    row.int(key).and_then(|bytes| u64::try_from(bytes).ok())
 }
 
 impl Guest {
@@ -122,6 +145,8 @@ impl Guest {
             pool: row.parsed("pool"),
             tags: row.text("tags").map(|tags| words(&tags).map(str::to_owned).collect()).unwrap_or_default(),
             lock: row.text("lock"),
+            ha_state: row.text("hastate"),
+            memory_bytes: bytes(row, "maxmem"),
         })
     }
 }
@@ -221,11 +246,11 @@ mod tests {
     #[test]
     fn one_list_tells_guests_nodes_and_storages() {
         let Value::Array(rows) = json!([
-            {"id": "qemu/101", "type": "qemu", "vmid": 101, "node": "pve1", "status": "unknown"},
+            {"id": "qemu/101", "type": "qemu", "vmid": 101, "node": "pve1", "status": "unknown", "hastate": "started"},
             {"id": "lxc/100", "type": "lxc", "vmid": 100, "node": "pve2", "status": "running", "template": 0},
             {"id": "node/pve2", "type": "node", "node": "pve2", "status": "offline"},
-            {"id": "node/pve1", "type": "node", "node": "pve1", "status": "online"},
-            {"id": "storage/pve1/ds", "type": "storage", "node": "pve1", "storage": "ds", "shared": 1, "content": "iso,images"},
+            {"id": "node/pve1", "type": "node", "node": "pve1", "status": "online", "maxmem": 64},
+            {"id": "storage/pve1/ds", "type": "storage", "node": "pve1", "storage": "ds", "shared": 1, "content": "iso,images", "disk": 3, "maxdisk": 10},
             {"id": "/pool/p", "type": "pool", "pool": "p"},
         ]) else {
             unreachable!()
@@ -240,6 +265,9 @@ mod tests {
         assert!(cluster.pools.contains(&"p".parse().unwrap()));
         assert_eq!(cluster.is_shared(&"ds".parse().unwrap()), Some(true));
         assert!(cluster.storages[0].content.contains("images"));
+        assert_eq!((cluster.storages[0].total_bytes, cluster.storages[0].free_bytes), (Some(10), Some(7)));
+        assert_eq!((cluster.nodes[0].memory_bytes, cluster.nodes[1].memory_bytes), (Some(64), None));
+        assert_eq!(cluster.guests[1].ha_state.as_deref(), Some("started"));
         assert_eq!(cluster.is_shared(&"other".parse().unwrap()), None);
     }
 }

@@ -151,6 +151,9 @@ impl Lab {
     pub fn storage_figures(&self, node: &str, id: &str) -> (u64, u64) {
         let Some(found) = self.nodes.get(node) else { return (0, 0) };
         let used: u64 = self.volumes_on(node, id).map(|(_, volume)| volume.used).sum();
-        (found.disk, found.disk_used + used)
+        match self.storage_sizes.get(id) {
+            Some(size) => (*size, used),
+            None => (found.disk, found.disk_used + used),
+        }
     }
 }

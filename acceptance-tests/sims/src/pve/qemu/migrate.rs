@@ -1,6 +1,6 @@
 //! Moving VMs to other nodes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -12,6 +12,7 @@ use crate::pve::answer::{Answer, Failure};
 use crate::pve::content::naming::VolumeId;
 use crate::pve::handlers::{Request, Route, route};
 use crate::pve::state::Lab;
+use crate::pve::tasks::{Plan, Progress};
 use crate::pve::upid::Upid;
 
 /// Handlers of this noun.
@@ -117,7 +118,8 @@ struct Migration {
     target: String,
     online: bool,
     with_local_disks: bool,
-    storage: Option<String>,
+    /// Storages by the one that they take the place of; `None` is for all others.
+    storages: BTreeMap<Option<String>, String>,
     force: bool,
 }
 
@@ -129,7 +131,7 @@ fn migrate(lab: &mut Lab, request: &Request) -> Answer {
         target: params.text_or_empty("target").to_owned(),
         online: params.is_set("online"),
         with_local_disks: params.is_set("with-local-disks"),
-        storage: params.text("targetstorage").map(str::to_owned).filter(|storage| storage != "1"),
+        storages: pairs(params.text_or_empty("targetstorage")),
         force: params.is_set("force"),
     };
     if migration.target == migration.node {
@@ -150,13 +152,51 @@ fn migrate(lab: &mut Lab, request: &Request) -> Answer {
     if vm.is_running() && !migration.online {
         return Err(Failure::died("can't migrate running VM without --online"));
     }
-    if let Some(storage) = migration.storage.clone() {
-        lab.enabled_storage(&migration.target, &storage)?;
+    for storage in migration.storages.values() {
+        lab.enabled_storage(&migration.target, storage)?;
         lab.require(&request.who, &format!("/storage/{storage}"), &["Datastore.AllocateSpace"])?;
     }
+    if lab.requested_state(migration.vmid).is_some() {
+        let plan = ask_manager(lab, migration);
+        return Ok(lab.start_task(request.node(), &request.who.0, plan).to_string().into());
+    }
+    let plan = task(lab, migration);
+    Ok(lab.start_task(request.node(), &request.who.0, plan).to_string().into())
+}
+
+/// `old:new,…`, or one storage for all; `1` keeps each.
+fn pairs(text: &str) -> BTreeMap<Option<String>, String> {
+    let pair = |part: &str| match part.trim().split_once(':') {
+        Some((old, new)) => (Some(old.to_owned()), new.to_owned()),
+        None => (None, part.trim().to_owned()),
+    };
+    text.split(',').filter(|part| !matches!(part.trim(), "" | "1")).map(pair).collect()
+}
+
+/// The task that only passes the wish on: the manager of high availability moves the VM a little later, running if it
+/// runs, and without copies of local disks.
+fn ask_manager(lab: &Lab, migration: Migration) -> Plan {
+    let after = lab.usual_task_time();
+    Plan::new("hamigrate", migration.vmid.to_string(), after, move |lab, upid| {
+        let Migration { vmid, target, .. } = &migration;
+        lab.tasks.log(upid, format!("Requesting HA migration for VM {vmid} to node {target}"));
+        lab.later(after, move |lab| {
+            let Ok(vm) = lab.vm(&migration.node, migration.vmid) else { return };
+            let online = vm.is_running();
+            let migration =
+                Migration { online, with_local_disks: false, storages: BTreeMap::new(), ..migration };
+            let node = migration.node.clone();
+            let plan = task(lab, migration);
+            lab.start_task(&node, "root@pam", plan);
+        });
+        Progress::Done
+    })
+}
+
+fn task(lab: &Lab, migration: Migration) -> Plan {
     let vmid = migration.vmid;
     let checked = migration.clone();
-    let plan = LockedTask::new(
+    LockedTask::new(
         "qmigrate",
         vmid,
         lab.usual_task_time(),
@@ -169,8 +209,7 @@ fn migrate(lab: &mut Lab, request: &Request) -> Answer {
             release(lab, upid, &[vmid], &[]);
             lab.change_vm(vmid, |vm| drop(vm.config.remove("lock")));
         }
-    });
-    Ok(lab.start_task(request.node(), &request.who.0, plan).to_string().into())
+    })
 }
 
 impl Migration {
@@ -240,10 +279,8 @@ impl Migration {
 
     fn storage_for(&self, id: &VolumeId, lab: &Lab) -> String {
         let shared = lab.storages.get(&id.storage).is_some_and(crate::pve::state::Storage::is_shared);
-        match &self.storage {
-            Some(storage) if !shared => storage.clone(),
-            _ => id.storage.clone(),
-        }
+        let successor = self.storages.get(&Some(id.storage.clone())).or_else(|| self.storages.get(&None));
+        successor.filter(|_| !shared).unwrap_or(&id.storage).clone()
     }
 
     fn run(&self, lab: &mut Lab, upid: &Upid) -> Result<(), Failure> {

@@ -185,6 +185,8 @@ mod tests {
             pool: pool.map(|pool| pool.parse().unwrap()),
             tags: BTreeSet::new(),
             lock: None,
+            ha_state: None,
+            memory_bytes: None,
         }
     }
 

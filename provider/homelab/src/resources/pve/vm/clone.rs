@@ -119,6 +119,8 @@ mod tests {
             pool: None,
             tags: BTreeSet::new(),
             lock: None,
+            ha_state: None,
+            memory_bytes: None,
         };
         Template { guest, created_at: None }
     }

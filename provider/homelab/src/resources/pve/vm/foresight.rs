@@ -204,11 +204,15 @@ fn restart(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
 }
 
 /// Whether two values are the same, apart from what is known only after apply.
-fn same_settings(old: &Value, new: &Value) -> bool {
+pub(super) fn same_settings(old: &Value, new: &Value) -> bool {
     match (old, new) {
         (_, Value::Unknown) => true,
         (Value::Object(old), Value::Object(new)) => {
             new.iter().all(|(name, new)| same_settings(old.get(name).unwrap_or(&Value::Null), new))
+        }
+        (Value::Map(old), Value::Map(new)) => {
+            old.keys().eq(new.keys())
+                && old.values().zip(new.values()).all(|(old, new)| same_settings(old, new))
         }
         (old, new) => old == new,
     }

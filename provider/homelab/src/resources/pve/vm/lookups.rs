@@ -7,11 +7,11 @@ use super::fingerprint::fingerprint;
 use super::model::Vm;
 use super::placement::{self, Placement};
 use super::plan::no_template;
-use super::{config, disk, ownership, takeover};
+use super::{capacity, config, disk, migration, ownership, takeover};
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
 
-/// Checks a create, and a move to another node.
+/// Checks a create, a move to another node, and whether there is room for what a change adds.
 pub(super) async fn check(
     cx: &Cx,
     before: Option<&Value>,
@@ -19,15 +19,22 @@ pub(super) async fn check(
     plan: &mut Plan<'_, Vm>,
 ) -> Result<()> {
     let Some(node) = &placement.node else { return Ok(()) };
-    if before.is_some() && !placement.moves {
+    let is_new_here = before.is_none() || placement.moves;
+    if !is_new_here && !capacity::asks(before, plan.planned, node) {
         return Ok(());
     }
     // Without a connection there is nothing to look at, and a plan needs none.
     let Ok(pve) = cx.pve() else { return Ok(()) };
     let cluster = pve.cluster().await.explain::<Vm>(cx, "list what is in the cluster")?;
+    capacity::check(cx, &cluster, placement, before, plan);
+    if !is_new_here {
+        return Ok(());
+    }
     check_nodes(&cluster, node, plan);
     check_storages(&cluster, node, plan);
-    if before.is_none() {
+    if let Some(before) = before {
+        migration::check(&cluster, before, node, plan);
+    } else {
         check_id(cx, &pve, &cluster, plan).await?;
         check_name(cx, &cluster, plan);
         check_source(cx, &pve, &cluster, node, plan).await?;

@@ -2,6 +2,8 @@
 
 mod address;
 mod agent;
+mod availability;
+mod capacity;
 mod cdrom;
 mod clone;
 mod cloud_init;
@@ -25,6 +27,7 @@ mod lookups;
 mod machine;
 mod marker;
 mod memory;
+mod migration;
 mod model;
 mod named;
 mod network;
@@ -57,6 +60,7 @@ use pve_client::VmId;
 use tf_framework::prelude::*;
 
 pub(crate) use address::VmReference;
+pub(crate) use capacity::Planned;
 pub(crate) use creations::{Creations, Held};
 pub(in crate::resources::pve) use marker::new_nonce as nonce;
 pub(crate) use model::Vm;

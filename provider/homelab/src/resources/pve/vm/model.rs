@@ -13,6 +13,7 @@ use super::display::Display;
 use super::extras::{Audio, Rng, Watchdog};
 use super::firmware::{EfiDisk, TpmState};
 use super::memory::Memory;
+use super::migration::Migration;
 use super::network::Network;
 use super::numa::NumaNode;
 use super::pci::Pci;
@@ -80,7 +81,8 @@ pub struct Vm {
     #[schema(wire = "template", default = false)]
     pub template: Defaulted<bool>,
 
-    /// Whether the machine runs. By default it does, and a template does not.
+    /// Whether the machine runs. By default it does, and a template does not. While high availability looks after the
+    /// machine, the `state` of its `homelab_pve_ha_resource` decides, and this changes nothing.
     #[schema(keep)]
     pub started: Defaulted<bool>,
 
@@ -240,6 +242,10 @@ pub struct Vm {
     #[schema(wire = "timeout", default = SHUTDOWN_SECONDS, validate = range(0, 3600))]
     pub shutdown_timeout_seconds: Defaulted<i64>,
 
+    /// How the machine goes to another node. A disk whose storage changes in the same apply is copied to the new one at
+    /// once.
+    pub migration: Option<Migration>,
+
     /// What an apply waits for after it has started or restarted the machine. A plan or a refresh never waits. It needs
     /// the guest agent.
     pub wait_for: Option<WaitFor>,
@@ -304,6 +310,7 @@ impl Vm {
             cloud_init: None,
             reboot_when_needed: true.into(),
             shutdown_timeout_seconds: SHUTDOWN_SECONDS.into(),
+            migration: None,
             wait_for: None,
             addresses: Computed::Null,
             pending_changes: Computed::Null,

@@ -123,6 +123,7 @@ fn state(id: VmId, prior: Option<&Vm>, found: &Observed, pool_name: Option<pve_c
         vm_id: id.number().into(),
         pool_name,
         started: found.status.running.into(),
+        migration: prior.and_then(|prior| prior.migration.clone()),
         wait_for: prior.and_then(|prior| prior.wait_for.clone()),
         pending_changes: found.waiting.clone().into(),
         reboot_when_needed: prior.map_or(true.into(), |prior| prior.reboot_when_needed.clone()),

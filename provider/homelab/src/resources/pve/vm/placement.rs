@@ -214,12 +214,18 @@ mod tests {
             node: node.parse().unwrap(),
             shared: false,
             content: BTreeSet::new(),
+            total_bytes: None,
+            free_bytes: None,
         };
         Cluster {
             guests: Arc::default(),
             nodes: nodes
                 .iter()
-                .map(|(name, online, _)| ClusterNode { name: name.parse().unwrap(), online: *online })
+                .map(|(name, online, _)| ClusterNode {
+                    name: name.parse().unwrap(),
+                    online: *online,
+                    memory_bytes: None,
+                })
                 .collect(),
             storages: nodes
                 .iter()

@@ -4,7 +4,7 @@ use pve_client::VmId;
 use tf_framework::prelude::*;
 
 use super::model::Vm;
-use super::{foresight, lookups, placement, seed, unfinished, wait_for};
+use super::{availability, foresight, lookups, placement, seed, unfinished, wait_for};
 use crate::cx::Cx;
 
 /// Devices whose coming and going changes the order of booting.
@@ -14,10 +14,13 @@ const BOOT_DEVICES: [&str; 6] = ["disks", "cdroms", "networks", "pci_devices", "
 pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     if plan.is_destroy() {
         foresight::destroy(plan);
-        return Ok(());
+        return availability::destroy(cx, plan).await;
     }
     power(plan);
     let before = plan.prior.as_ref().map(|prior| prior.encode());
+    if let Some(before) = &before {
+        availability::power(cx, before, plan).await?;
+    }
     let placement = placement::plan(cx, before.as_ref(), plan).await?;
     let mut restarts = seed::plan::plan(cx, before.as_ref(), &placement, plan).await?;
     if let Some(before) = &before {

@@ -26,10 +26,13 @@ impl Machine<'_> {
         self.explain(stopped, "stop")
     }
 
-    /// Shuts down and starts, which applies what waits for a start.
-    pub(super) async fn restart(&self, seconds: u32) -> Result<()> {
-        if seconds > 0 {
+    /// Shuts down and starts, which applies what waits for a start. A machine that high availability looks after is
+    /// never stopped on the way: an apply that died then would leave its manager asked to keep it stopped.
+    pub(super) async fn restart(&self, seconds: u32, is_managed: bool) -> Result<()> {
+        if seconds > 0 || is_managed {
+            let seconds = seconds.max(1);
             match self.task("restart", || self.pve.reboot_vm(&self.at, Some(seconds))).await {
+                result if is_managed => return self.explain(result, "restart").map(drop),
                 Ok(done) if !is_ha(&done) => return Ok(()),
                 Ok(_) => {}
                 // A guest that does not react, or an answer that was lost: the hard way works in either case.

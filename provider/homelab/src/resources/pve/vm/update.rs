@@ -1,6 +1,6 @@
 //! Changing a machine: as much as possible while it runs, and never one that is not ours.
 
-use pve_client::{NodeName, Params, VmAddress, VmConfig};
+use pve_client::{Params, VmAddress, VmConfig};
 use tf_framework::prelude::*;
 
 use super::disk::{self, Disk};
@@ -8,10 +8,20 @@ use super::machine::Machine;
 use super::marker::{self, Marker};
 use super::model::Vm;
 use super::named::Pair;
-use super::{VmReference, cloud_init, firmware, ownership, placement, settle};
+use super::{VmReference, availability, cloud_init, firmware, ownership, placement, settle};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::resources::pve::data_disk::user::is_own;
+
+/// What a machine does when its settings are written.
+#[derive(Clone, Copy, Debug)]
+struct Power {
+    running: bool,
+    /// Whether high availability looks after it.
+    is_managed: bool,
+    /// Whether something that cloud-init reads changed.
+    new_data: bool,
+}
 
 /// See [`super::Vm`].
 pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) -> Result<()> {
@@ -20,6 +30,7 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
     let marker = mark(cx, &machine, &current)?;
     let status = machine.explain(machine.pve.vm_status(&machine.at).await, "read")?;
     let vm = Pair { prior: Some(prior), want: Some(want) };
+    let mut running = status.running;
 
     if machine.detach_unwanted(prior, want).await? {
         current = machine.config().await?;
@@ -36,8 +47,12 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
     let mut ejected = false;
     if !want.allowed_nodes().contains(&machine.at.node) {
         let node = placement::node_now(cx, &machine.pve, want).await?;
+        if running && want.stops_to_move() && !status.ha_managed {
+            machine.stop(want.shutdown_seconds()).await?;
+            running = false;
+        }
         ejected = machine.eject_disc(&current).await?;
-        machine.migrate(&node, status.running).await?;
+        machine.migrate(&node, running, &current).await?;
         current = machine.config().await?;
     }
     let doomed: Vec<String> =
@@ -50,8 +65,10 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
     let provided = machine.provide_other_disc(prior, want, &current, ejected).await?;
     let want = provided.as_ref().unwrap_or(want);
     let vm = Pair { prior: Some(prior), want: Some(want) };
-    let mut running = status.running;
     if running && needs_stop(want, &current) {
+        if status.ha_managed {
+            return Err(availability::must_be_stopped(&machine.at));
+        }
         if !want.may_reboot() {
             return Err(must_not_stop(&machine));
         }
@@ -73,7 +90,8 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
     }
     change_pool(&machine, prior, want).await?;
     machine.attach_data_disks(Some(prior), want).await?;
-    let fresh = machine.settle_power(prior, want, running, written.cloud_init).await?;
+    let power = Power { running, is_managed: status.ha_managed, new_data: written.cloud_init };
+    let fresh = machine.settle_power(prior, want, power).await?;
     machine.clear_unused(prior, want).await?;
     if fresh || want.addresses.is_unknown() {
         machine.wait_for_guest(want).await?;
@@ -176,33 +194,6 @@ async fn change_pool(machine: &Machine<'_>, prior: &Vm, want: &Vm) -> Result<()>
 }
 
 impl Machine<'_> {
-    /// Moves the machine to another node; one that runs keeps running.
-    async fn migrate(&mut self, target: &NodeName, running: bool) -> Result<()> {
-        // Disks on storages of the node travel with it; for a machine that is off that goes without saying.
-        let more = Params::new().flag("with-local-disks", running);
-        let verb = format!("migrate to node {:?}", target.as_str());
-        let moved = self.task(&verb, || self.pve.migrate_vm(&self.at, target, running, more.clone())).await;
-        let there = VmAddress::new(target.clone(), self.at.id);
-        match moved {
-            Ok(done) if !done.upid.kind().starts_with("ha") => {}
-            // High availability moves it later; after a lost answer only the nodes know.
-            Ok(_) | Err(pve_client::Error::MaybeApplied { .. }) => {
-                let arrived = api_core::poll(self.pve.scope(), api_core::Pace::default(), || async {
-                    match self.pve.vm_config(&there).await {
-                        Ok(_) => Ok(Some(())),
-                        Err(error) if error.is_not_found() => Ok(None),
-                        Err(error) => Err(error),
-                    }
-                });
-                let arrived = arrived.await;
-                self.explain(arrived, &verb)?;
-            }
-            Err(error) => return self.explain(Err(error), &verb),
-        }
-        self.at = there;
-        Ok(())
-    }
-
     /// Turns the machine into a template.
     pub(super) async fn become_template(&self) -> Result<()> {
         let made = self.task("make a template of", || self.pve.make_template(&self.at)).await;
@@ -213,7 +204,8 @@ impl Machine<'_> {
     }
 
     /// Brings the machine to run or not, and restarts it if something waits for that. Says whether it was started.
-    async fn settle_power(&self, prior: &Vm, want: &Vm, running: bool, new_data: bool) -> Result<bool> {
+    async fn settle_power(&self, prior: &Vm, want: &Vm, power: Power) -> Result<bool> {
+        let Power { running, is_managed, new_data } = power;
         if want.is_template() {
             if prior.is_template() {
                 return Ok(false);
@@ -224,6 +216,8 @@ impl Machine<'_> {
             return self.become_template().await.map(|()| false);
         }
         match (running, want.is_started()) {
+            // The manager decides.
+            (running, wants) if is_managed && running != wants => return Ok(false),
             (true, false) => return self.stop(want.shutdown_seconds()).await.map(|()| false),
             (false, true) => return self.start().await.map(|()| true),
             (false, false) => return Ok(false),
@@ -232,7 +226,7 @@ impl Machine<'_> {
         let pending = self.explain(self.pve.vm_pending(&self.at).await, "read")?;
         let waiting: BTreeSet<&str> = pending.waiting().collect();
         if !waiting.is_empty() && want.may_reboot() {
-            return self.restart(want.shutdown_seconds()).await.map(|()| true);
+            return self.restart(want.shutdown_seconds(), is_managed).await.map(|()| true);
         }
         // A start writes the drive by itself; one that waits for it is not there yet.
         let config = pending.merged();

@@ -123,8 +123,11 @@ mod tests {
             node: node.parse().unwrap(),
             shared,
             content: [content.to_owned()].into(),
+            total_bytes: None,
+            free_bytes: None,
         };
-        let node = |name: &str, online| ClusterNode { name: name.parse().unwrap(), online };
+        let node =
+            |name: &str, online| ClusterNode { name: name.parse().unwrap(), online, memory_bytes: None };
         Cluster {
             nodes: vec![node("pve1", true), node("pve2", true), node("pve3", false)],
             storages: vec![
