@@ -236,7 +236,9 @@ fn a_machine_made_by_hand_is_imported_without_a_difference() {
   machine       = "q35"
   scsi_hardware = "virtio-scsi-single"
   agent         = { enabled = true, trim_after_clone = true }
-  cpu           = { type = "host", cores = 2, sockets = 1 }
+  cpu           = { type = "host", cores = 2, sockets = 1, flags = ["+aes"], numa = true }
+  display       = { type = "serial0" }
+  serial_ports  = { serial0 = {} }
   memory        = { size_mib = 1024, minimum_mib = 512 }
   efi_disk      = { type = "4m", pre_enrolled_keys = true }
   tpm_state     = { version = "v2.0" }
