@@ -97,6 +97,19 @@ impl Lab {
         self.block(&format!("api_token = \"{api_token}\""))
     }
 
+    /// The same with the token of a new user, `tf@pve`, who has these privileges everywhere and no others.
+    #[track_caller]
+    pub fn provider_block_limited(&self, privileges: &str) -> String {
+        let post = |path: &str, body: &str| self.request("POST", path, Some(body));
+        post("/api2/json/access/roles", &format!("{{\"roleid\":\"Limited\",\"privs\":\"{privileges}\"}}"));
+        post("/api2/json/access/users", "{\"userid\":\"tf@pve\"}");
+        let grant = "{\"path\":\"/\",\"roles\":\"Limited\",\"users\":\"tf@pve\"}";
+        self.request("PUT", "/api2/json/access/acl", Some(grant));
+        let made = post("/api2/json/access/users/tf@pve/token/ci", "{\"privsep\":0}");
+        let secret = made["data"]["value"].as_str().expect("the lab tells the secret");
+        self.provider_block_as(&format!("tf@pve!ci={secret}"))
+    }
+
     /// The same with the password of `root@pam`.
     pub fn provider_block_with_password(&self) -> String {
         self.block(&format!("username = \"root@pam\"\n    password = \"{}\"", self.password()))

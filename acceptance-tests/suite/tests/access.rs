@@ -192,26 +192,11 @@ fn a_privilege_that_the_version_lacks_is_a_plan_error() {
     });
 }
 
-/// A lab in which the provider logs in as a user that may do little.
-fn limited(lab: &Lab, privileges: &str) -> String {
-    let post = |path: &str, body: &str| lab.request("POST", path, Some(body));
-    post("/api2/json/access/roles", &format!("{{\"roleid\":\"Limited\",\"privs\":\"{privileges}\"}}"));
-    post("/api2/json/access/users", "{\"userid\":\"tf@pve\"}");
-    lab.request(
-        "PUT",
-        "/api2/json/access/acl",
-        Some("{\"path\":\"/\",\"roles\":\"Limited\",\"users\":\"tf@pve\"}"),
-    );
-    let made = post("/api2/json/access/users/tf@pve/token/ci", "{\"privsep\":0}");
-    let secret = made["data"]["value"].as_str().expect("the lab tells the secret");
-    lab.provider_block_as(&format!("tf@pve!ci={secret}"))
-}
-
 #[test]
 fn a_missing_privilege_is_a_plan_error_with_the_commands_that_grant_it() {
     with_each_cli(|cli| {
         let lab = Lab::start();
-        let provider = limited(&lab, "Sys.Audit");
+        let provider = lab.provider_block_limited("Sys.Audit");
         let writes = lab.writes();
         let workspace = Workspace::new(cli);
         workspace.configure(&provider, &resource("group", "name = \"ops\""));
@@ -226,7 +211,7 @@ fn a_missing_privilege_is_a_plan_error_with_the_commands_that_grant_it() {
 fn the_providers_own_last_entry_is_never_removed() {
     with_each_cli(|cli| {
         let lab = Lab::start();
-        let provider = limited(&lab, "Permissions.Modify,Sys.Audit,User.Modify");
+        let provider = lab.provider_block_limited("Permissions.Modify,Sys.Audit,User.Modify");
         let workspace = Workspace::new(cli);
         let acl = resource("acl", "path = \"/\"\nrole = \"Limited\"\nuser_id = \"tf@pve\"");
         workspace.configure(&provider, &acl);

@@ -246,6 +246,8 @@ fn what_cannot_work_is_told_on_its_argument_when_planned() {
                 "cpu = { numa = true }\n  memory = { size_mib = 1024 }\n  numa_nodes = { numa0 = { processor_ids = [0], memory_mib = 512 } }",
                 "Memory does not add up",
             ),
+            ("numa_nodes = { numa0 = { processor_ids = [0], memory_mib = 512 } }", "Missing NUMA"),
+            ("hotplug = [\"memory\"]", "Missing NUMA"),
             ("virtiofs = { virtiofs0 = { mapping_name = \"nowhere\" } }", "Mapping does not exist"),
         ] {
             workspace.configure(&lab.provider_block(), &vm(body));

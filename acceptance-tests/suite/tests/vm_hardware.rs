@@ -159,3 +159,64 @@ fn whoever_may_not_use_a_device_is_told_when_planning() {
         workspace.destroy().ok();
     });
 }
+
+#[test]
+fn a_login_needs_the_right_to_use_a_mapping_and_no_more() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let map = "node=pve1,path=0000:01:00,id=10de:1c03,subsystem-id=1043:85aa,iommugroup=3";
+        let mapping = json!({"id": "gpu", "map": [map]}).to_string();
+        lab.request("POST", "/api2/json/cluster/mapping/pci", Some(&mapping));
+        let provider = lab.provider_block_limited(
+            "VM.Allocate,VM.Audit,VM.Config.HWType,VM.Config.Options,VM.PowerMgmt,Pool.Audit,Sys.Audit",
+        );
+        let gpu = "machine = \"q35\"\n  pci_devices = { hostpci0 = { mapping_name = \"gpu\" } }";
+        workspace.configure(&provider, &vm("ollama", 300, &format!("{gpu}\n  startup = {{ order = 1 }}")));
+        let said = workspace.plan().failed().prose();
+        assert!(said.contains("pveum role add HomelabMappingUse --privs Mapping.Use"), "{said}");
+        assert!(said.contains("pveum acl modify /mapping/pci/gpu --tokens 'tf@pve!ci'"), "{said}");
+        assert!(said.contains("pveum role add HomelabSysModify --privs Sys.Modify"), "{said}");
+        let grant =
+            json!({"path": "/mapping/pci/gpu", "roles": "PVEMappingUser", "users": "tf@pve"}).to_string();
+        lab.request("PUT", "/api2/json/access/acl", Some(&grant));
+        workspace.configure(&provider, &vm("ollama", 300, gpu));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert!(lab.runs(&Place { node: "pve1".to_owned(), id: 300 }));
+        workspace.destroy().ok();
+    });
+}
+
+#[test]
+fn a_running_machine_with_a_card_is_kept_on_its_node_by_the_plan() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let both = card("gpu", &["pve1", "pve2"]);
+        let on = |node: &str, started: bool| {
+            vm("ollama", 300, &format!("started = {started}\n  {GPU}"))
+                .replace("\"pve1\"", &format!("\"{node}\""))
+        };
+        workspace.configure(&lab.provider_block(), &(both.clone() + &on("pve1", true)));
+        workspace.apply().ok();
+        workspace.configure(&lab.provider_block(), &(both.clone() + &on("pve2", true)));
+        let said = workspace.plan().failed().prose();
+        assert!(said.contains("VM cannot change the node") && said.contains("\"hostpci0\""), "{said}");
+        workspace.configure(&lab.provider_block(), &(both.clone() + &on("pve1", false)));
+        workspace.apply().ok();
+        workspace.configure(&lab.provider_block(), &(both.clone() + &on("pve2", true)));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert!(lab.runs(&Place { node: "pve2".to_owned(), id: 300 }));
+        // A card that can be moved is.
+        let capable =
+            both.replace("  name = \"gpu\"\n", "  name = \"gpu\"\n  live_migration_capable = true\n");
+        workspace.configure(&lab.provider_block(), &(capable.clone() + &on("pve2", true)));
+        workspace.apply().ok();
+        workspace.configure(&lab.provider_block(), &(capable + &on("pve1", true)));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
+    });
+}

@@ -5,7 +5,7 @@ use tf_framework::prelude::*;
 
 use super::model::Vm;
 use super::placement::Placement;
-use super::{pci, usage, usb};
+use super::usage;
 use crate::cx::Cx;
 use crate::preflight::{Need, need};
 
@@ -50,8 +50,6 @@ pub(super) async fn plan(
     placement: &Placement,
     plan: &mut Plan<'_, Vm>,
 ) -> Result<()> {
-    express(before, plan);
-    new_slots(before, plan);
     order(cx, before, plan).await?;
     for family in FAMILIES {
         let touched = touched(&family, before.unwrap_or(&Value::Null), placement.moves, plan.planned);
@@ -81,20 +79,6 @@ fn touched(family: &Family, before: &Value, moves: bool, after: &Value) -> Vec<T
     slots.into_iter().map(touch).filter(|device| all || device.before != device.after).collect()
 }
 
-/// A new machine that names no chipset has none with PCI Express.
-fn express(before: Option<&Value>, plan: &mut Plan<'_, Vm>) {
-    let planned = plan.planned.clone();
-    // A clone has the chipset of its template.
-    if before.is_some() || !planned.attribute("clone").is_null() || !planned.attribute("machine").is_null() {
-        return;
-    }
-    for (slot, device) in planned.attribute("pci_devices").as_entries().into_iter().flatten() {
-        if device.attribute("pcie").as_bool() == Some(true) {
-            plan.push(pci::no_express(slot));
-        }
-    }
-}
-
 /// To use a mapping, and to let go of one, the login has to be allowed to use it.
 fn needs(family: &Family, touched: &[Touched]) -> Vec<Need> {
     let mut needs = Vec::new();
@@ -119,18 +103,6 @@ async fn order(cx: &Cx, before: Option<&Value>, plan: &mut Plan<'_, Vm>) -> Resu
         return Ok(());
     }
     cx.preflight(plan, &[need("/", &["Sys.Modify"]).at("startup".into())]).await
-}
-
-/// A new machine that does not say what runs inside has few USB slots.
-fn new_slots(before: Option<&Value>, plan: &mut Plan<'_, Vm>) {
-    let planned = plan.planned.clone();
-    if before.is_some() || !planned.attribute("clone").is_null() || !planned.attribute("os_type").is_null() {
-        return;
-    }
-    let slots = planned.attribute("usb_devices").as_entries().into_iter().flatten().map(|(slot, _)| slot);
-    for slot in slots.filter(|slot| usb::is_new(slot)) {
-        plan.push(usb::no_slot(slot));
-    }
 }
 
 /// Looks whether the mappings exist, have something on the node, and whether that is free.

@@ -39,6 +39,8 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     }
     wait_for::plan(before.as_ref(), restarts, plan);
     super::data_disks::plan(cx, before.as_ref(), plan).await?;
+    super::new_machine::plan(before.as_ref(), plan);
+    super::left_behind::plan(cx, before.as_ref(), &placement, plan).await?;
     super::root_only::plan(cx, before.as_ref(), plan);
     super::passthrough::plan(cx, before.as_ref(), &placement, plan).await?;
     lookups::check(cx, before.as_ref(), &placement, plan).await

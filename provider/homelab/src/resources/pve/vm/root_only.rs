@@ -31,6 +31,15 @@ pub(super) fn plan(cx: &Cx, before: Option<&Value>, plan: &mut Plan<'_, Vm>) {
     }
 }
 
+/// The slots of a machine with devices of the node itself.
+pub(super) fn devices_of(vm: &Value) -> Vec<String> {
+    let devices = DEVICES.into_iter().flat_map(|(map, raw)| {
+        let slots = vm.attribute(map).as_entries().into_iter().flatten();
+        slots.filter(move |(_, device)| device.attribute(raw).is_set()).map(|(slot, _)| slot.clone())
+    });
+    devices.collect()
+}
+
 /// What is root's alone and changes: where, and what it is.
 fn changed(before: &Value, after: &Value) -> Vec<(Path, String)> {
     let mut found = Vec::new();
