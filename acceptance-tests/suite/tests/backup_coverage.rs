@@ -48,3 +48,62 @@ fn a_disk_is_uncovered_until_an_enabled_job_has_it() {
         assert_eq!(coverage(&schedule("enabled = false")), (1, 0));
     });
 }
+
+const DATA_DISKS: &str = r#"
+resource "homelab_backup_tier" "this" {
+  number = 1
+}
+
+resource "homelab_pve_data_disk" "this" {
+  for_each            = toset(["attached", "parked"])
+  name                = each.key
+  node_name           = "pve1"
+  storage_name        = "shared"
+  size_gib            = 1
+  backup_tier         = "1"
+  deletion_protection = false
+
+  depends_on = [homelab_backup_tier.this]
+}
+
+resource "homelab_pve_vm" "this" {
+  vm_id      = 500
+  name       = "database"
+  node_name  = "pve1"
+  disks      = { scsi0 = { storage_name = "shared", size_gib = 1 } }
+  data_disks = { scsi1 = homelab_pve_data_disk.this["attached"].id }
+}
+
+data "homelab_backup_coverage" "this" {
+  depends_on = [homelab_pve_vm.this]
+}
+"#;
+
+#[test]
+fn data_disks_are_covered_where_they_are_attached_or_parked() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let coverage = |schedule: &str| {
+            workspace.configure(&lab.provider_block(), &format!("{DATA_DISKS}\n{schedule}"));
+            workspace.apply().ok();
+            workspace.apply().ok();
+            let found = workspace.resource("data.homelab_backup_coverage.this");
+            let slots = |name: &str| -> Vec<String> {
+                let disks = found[name].as_array().into_iter().flatten();
+                disks.map(|disk| format!("{} {}", disk["vm_id"], disk["slot"])).collect()
+            };
+            (slots("uncovered_disks"), slots("covered_disks"))
+        };
+        // The holder of the parked disk has it on its own bus.
+        let parked = |found: &[String]| {
+            found.len() == 2 && found.contains(&"500 \"scsi1\"".to_owned()) && found[0].ends_with("\"scsi0\"")
+        };
+        let (uncovered, covered) = coverage("");
+        assert!(parked(&uncovered) && covered.is_empty(), "no job has them: {uncovered:?} {covered:?}");
+        let schedule = "resource \"homelab_backup_schedule\" \"this\" {\n  tier = homelab_backup_tier.this\n  \
+                        storage_name = \"shared\"\n}\n";
+        let (uncovered, covered) = coverage(schedule);
+        assert!(parked(&covered) && uncovered.is_empty(), "{uncovered:?} {covered:?}");
+    });
+}
