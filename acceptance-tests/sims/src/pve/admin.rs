@@ -134,9 +134,10 @@ fn resize_storage(server: &Arc<Server>, body: &[u8]) -> Result<Value, String> {
 fn switch_node(server: &Arc<Server>, body: &[u8]) -> Result<Value, String> {
     let wanted: Switch = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let mut lab = server.lab();
-    let node = lab.nodes.get_mut(&wanted.node).ok_or(format!("there is no node {}", wanted.node))?;
-    node.offline = wanted.offline;
-    Ok(json!({}))
+    if lab.switch_node(&wanted.node, wanted.offline) {
+        return Ok(json!({}));
+    }
+    Err(format!("there is no node {}", wanted.node))
 }
 
 /// Applies the faults that strike before a call.
@@ -145,9 +146,7 @@ pub fn before(server: &Arc<Server>, faults: &[Fault]) {
     for fault in faults {
         match (fault.kind, &fault.node) {
             (Kind::NodeOffline | Kind::NodeOnline, Some(name)) => {
-                if let Some(node) = lab.nodes.get_mut(name) {
-                    node.offline = fault.kind == Kind::NodeOffline;
-                }
+                lab.switch_node(name, fault.kind == Kind::NodeOffline);
             }
             (Kind::EditBefore, _) => lab.edit_behind_back(fault),
             _ => {}

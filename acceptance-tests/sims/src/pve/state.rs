@@ -9,6 +9,7 @@ use sha1::{Digest as _, Sha1};
 use super::backup::schedule::Scheduler;
 use super::content::volume::Volumes;
 use super::firewall::scope::Firewall;
+use super::handlers::replication_runs::Replications;
 use super::qemu::vm::Vm;
 use super::release::Release;
 use super::tasks::Tasks;
@@ -66,6 +67,8 @@ pub struct Lab {
     pub torn_backups: BTreeSet<String>,
     /// What the clock has started and will start.
     pub scheduler: Scheduler,
+    /// How replication jobs went.
+    pub replications: Replications,
     /// Bytes in all of storages whose size a test has set.
     pub storage_sizes: BTreeMap<String, u64>,
     /// Where the clock stands while what is due on the way is played.
@@ -264,6 +267,8 @@ pub struct Node {
     pub id: u32,
     /// Does not answer.
     pub offline: bool,
+    /// Since when, in seconds since 1970, as long as HA has not given up on it.
+    pub offline_since: Option<i64>,
     /// Logical processors.
     pub processors: u32,
     /// Bytes of memory.

@@ -2,6 +2,7 @@
 
 mod backups;
 mod bench;
+mod clock;
 mod cluster;
 mod config;
 mod create;

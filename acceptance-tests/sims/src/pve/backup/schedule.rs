@@ -1,4 +1,4 @@
-//! The lab's clock: what it starts when it moves on, in the order in which it is due.
+//! When backup jobs run: each on the nodes of its guests, and later on those that were down.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,11 +8,6 @@ use crate::pve::handlers::backup_jobs::FILE;
 use crate::pve::permissions::Principal;
 use crate::pve::section::Entry;
 use crate::pve::state::Lab;
-use crate::pve::tasks::{Plan, Progress};
-use crate::pve::upid::Upid;
-
-/// Seconds that each step of a task takes when the clock plays it.
-const PACE: i64 = 30;
 
 /// What the scheduler remembers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,20 +35,8 @@ impl Lab {
         self.scheduler.missed.retain(|(_, job)| job != id);
     }
 
-    /// Moves the clock forward and starts what is due on the way, each at its moment.
-    pub fn advance(&mut self, seconds: i64) {
-        let end = self.now() + seconds;
-        self.start_missed();
-        while let Some((moment, id)) = self.next_due(end) {
-            self.frozen = Some(moment);
-            self.start_job(&id, moment);
-        }
-        self.frozen = None;
-        self.clock_offset += seconds;
-    }
-
-    /// The first job that is due until a moment.
-    fn next_due(&mut self, end: i64) -> Option<(i64, String)> {
+    /// The next job that is due.
+    pub fn due_backup(&mut self) -> Option<(i64, String)> {
         let zone = self.zone_of(self.local_node());
         let now = self.now();
         let mut first: Option<(i64, String)> = None;
@@ -61,7 +44,7 @@ impl Lab {
             let event = entry.options.get("schedule").and_then(|text| calendar::parse(text).ok());
             let Some(event) = event.filter(|_| is_enabled(&entry)) else { continue };
             let seen = *self.scheduler.seen.entry(entry.id.clone()).or_insert(now);
-            let Some(moment) = event.next(seen, &zone).filter(|moment| *moment <= end) else { continue };
+            let Some(moment) = event.next(seen, &zone) else { continue };
             if first.as_ref().is_none_or(|(earliest, _)| moment < *earliest) {
                 first = Some((moment, entry.id));
             }
@@ -70,7 +53,7 @@ impl Lab {
     }
 
     /// Runs a job on every node that it is for; a node that is down misses it.
-    fn start_job(&mut self, id: &str, moment: i64) {
+    pub fn start_backup_job(&mut self, id: &str, moment: i64) {
         self.scheduler.seen.insert(id.to_owned(), moment);
         let Some(entry) = self.file(FILE).get(id).cloned() else { return };
         let nodes: Vec<(String, bool)> =
@@ -88,7 +71,7 @@ impl Lab {
     }
 
     /// Starts what nodes missed that are back.
-    fn start_missed(&mut self) {
+    pub fn start_missed_backups(&mut self) {
         let back: Vec<(String, String)> = self
             .scheduler
             .missed
@@ -119,33 +102,6 @@ impl Lab {
         self.play(node, &root, run.plan());
         self.scheduler.busy.insert(node.to_owned(), self.now());
         self.frozen = Some(due);
-    }
-
-    /// Runs a task to its end at once, on a clock that moves with every step.
-    pub fn play(&mut self, node: &str, who: &Principal, plan: Plan) -> Upid {
-        let upid = self.start_task(node, &who.0, plan);
-        let Some(position) = self.tasks.queued.iter().position(|(queued, _)| *queued == upid) else {
-            return upid;
-        };
-        let (_, plan) = self.tasks.queued.swap_remove(position);
-        let mut step = plan.step;
-        let exit = loop {
-            match step(self, &upid) {
-                Progress::Then(_, next) => {
-                    self.frozen = self.frozen.map(|moment| moment + PACE);
-                    step = next;
-                }
-                Progress::Waiting(busy, _) => {
-                    self.clean_up_after(&upid);
-                    break format!("can't lock file '{}' - got timeout", busy.path);
-                }
-                Progress::Done => break "OK".to_owned(),
-                Progress::Warnings(count) => break format!("WARNINGS: {count}"),
-                Progress::Failed(message) => break message,
-            }
-        };
-        self.end_task(&upid, &exit);
-        upid
     }
 
     /// The zone of a node's clock.

@@ -17,11 +17,6 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/cluster/ha/resources/{sid}", read),
     route("PUT", "/cluster/ha/resources/{sid}", update),
     route("DELETE", "/cluster/ha/resources/{sid}", delete),
-    route("GET", "/cluster/ha/groups", no_groups),
-    route("POST", "/cluster/ha/groups", no_groups),
-    route("GET", "/cluster/ha/groups/{group}", no_groups),
-    route("PUT", "/cluster/ha/groups/{group}", no_groups),
-    route("DELETE", "/cluster/ha/groups/{group}", no_groups),
     route("GET", "/cluster/ha/status/current", status),
     route("GET", "/cluster/ha/status/manager_status", manager_status),
 ];
@@ -61,20 +56,6 @@ fn refuse_group(lab: &Lab, request: &Request) -> Result<(), Failure> {
         return Err(Failure::died("invalid parameter 'group': ha groups have been migrated to rules"));
     }
     Ok(())
-}
-
-fn no_groups(lab: &mut Lab, request: &Request) -> Answer {
-    if lab.release != Release::V9_2 {
-        return Err(Failure::new(501, "the simulated lab does not play HA groups"));
-    }
-    let doing = match (request.method.verb.as_str(), request.params.has("group")) {
-        ("GET", false) => "index groups",
-        ("GET", true) => "read group",
-        ("POST", _) => "create group",
-        ("PUT", _) => "update group",
-        _ => "delete group",
-    };
-    Err(Failure::died(format!("cannot {doing}: ha groups have been migrated to rules")))
 }
 
 fn list(lab: &mut Lab, request: &Request) -> Answer {

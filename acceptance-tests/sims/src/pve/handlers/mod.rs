@@ -4,10 +4,14 @@ pub mod acl;
 pub mod acme;
 pub mod backup_jobs;
 pub mod cluster;
+pub mod consoles;
 pub mod containers;
+pub mod disks;
 pub mod domains;
+pub mod figures;
 pub mod groups;
 pub mod ha;
+pub mod ha_groups;
 pub mod ha_rules;
 pub mod index;
 pub mod mapping;
@@ -17,6 +21,7 @@ pub mod nodes;
 pub mod notifications;
 pub mod pools;
 pub mod replication;
+pub mod replication_runs;
 pub mod resources;
 pub mod roles;
 pub mod sdn;
@@ -86,6 +91,7 @@ const NOUNS: &[&[Route]] = &[
     domains::ROUTES,
     groups::ROUTES,
     ha::ROUTES,
+    ha_groups::ROUTES,
     ha_rules::ROUTES,
     index::ROUTES,
     nodes::ROUTES,
@@ -100,12 +106,16 @@ const NOUNS: &[&[Route]] = &[
     users::ROUTES,
     acme::ROUTES,
     backup_jobs::ROUTES,
+    consoles::ROUTES,
     containers::ROUTES,
+    disks::ROUTES,
+    figures::ROUTES,
     mapping::ROUTES,
     metrics::ROUTES,
     network::ROUTES,
     notifications::ROUTES,
     replication::ROUTES,
+    replication_runs::ROUTES,
     sdn::ROUTES,
     version::ROUTES,
     zfs::ROUTES,

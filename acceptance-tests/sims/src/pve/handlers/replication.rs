@@ -17,7 +17,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// The file that holds them.
-const FILE: &str = "replication.cfg";
+pub const FILE: &str = "replication.cfg";
 /// Rounds of the usual task time until the guest's node removes a job.
 const REACTION: u32 = 4;
 

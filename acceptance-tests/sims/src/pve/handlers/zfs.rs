@@ -17,7 +17,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// Bytes of each disk.
-const DISK: u64 = 1 << 40;
+pub const DISK: u64 = 1 << 40;
 
 /// The pools of a node, as if they were a file of sections.
 fn file(request: &Request) -> String {
@@ -27,6 +27,11 @@ fn file(request: &Request) -> String {
 fn devices(entry: &Entry) -> Vec<String> {
     let text = entry.options.get("devices").map_or("", String::as_str);
     text.split([',', ';', ' ']).filter(|device| !device.is_empty()).map(str::to_owned).collect()
+}
+
+/// Devices that pools of a node use.
+pub fn devices_in_use(lab: &Lab, node: &str) -> Vec<String> {
+    lab.file(&format!("nodes/{node}/zfs")).entries.iter().flat_map(devices).collect()
 }
 
 fn list(lab: &mut Lab, request: &Request) -> Answer {

@@ -2,7 +2,7 @@
 //!
 //! A VM is kept as its configuration file is: options as property strings, pending changes, snapshots. What runs in
 //! it is only whether a system reacts to the power button and lets go of devices, and whether its agent answers
-//! (`GuestSystems` of the profile). Not played: consoles, remote migration, commands in the guest,
+//! (`GuestSystems` of the profile). Not played: what is behind consoles, remote migration, commands in the guest,
 //! statistics. Copies and moves take the usual time of a task whatever their size.
 
 pub mod agent;
