@@ -1,5 +1,7 @@
 //! The example homelab, built by each CLI: every server with its disks and tier, and nothing left of it in the end.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use suite::workspace::with_each_cli;
 use suite::{Stack, process};
@@ -9,6 +11,12 @@ fn guest(stack: &Stack, name: &str) -> Value {
     let found = stack.lab.get("/api2/json/cluster/resources?type=vm");
     let guests = found["data"].as_array().into_iter().flatten();
     guests.into_iter().find(|guest| guest["name"] == name).unwrap_or_else(|| panic!("no {name}")).clone()
+}
+
+/// The volume of each data disk, by name.
+fn volumes(stack: &Stack) -> BTreeMap<String, Value> {
+    let disks = stack.resources().into_iter().filter(|found| found["type"] == "homelab_pve_data_disk");
+    disks.map(|found| (found["values"]["name"].to_string(), found["values"]["volume_id"].clone())).collect()
 }
 
 #[test]
@@ -35,6 +43,12 @@ fn the_example_homelab_is_built_and_the_next_plan_is_empty() {
                 "{server}"
             );
         }
+        let volumes = volumes(&stack);
+        let server = "module.server[\"postgres\"].homelab_pve_vm.this";
+        let anew = format!("-replace={server}");
+        stack.run(&["apply", "-auto-approve", "-no-color", "-input=false", &anew]).ok();
+        assert_eq!(volumes, self::volumes(&stack), "a server that is made anew keeps its disks");
+        assert_eq!(stack.plan().code, Some(0));
         let double = stack.lab.get("/lab/double-use");
         assert!(!double.to_string().contains("local-lvm"), "a volume is used twice: {double}");
 
