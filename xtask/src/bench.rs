@@ -1,5 +1,6 @@
 //! `bench`: measures the release build against the budgets, and writes what it measured, nothing else.
 
+mod data_disk;
 mod fleet;
 mod plugin;
 
@@ -46,6 +47,7 @@ pub fn run() -> Outcome {
     let cli = tools::cli(None)?;
     let mut figures = plugin::measure(&folder.join("terraform-provider-homelab"))?;
     figures.extend(fleet::measure(&cli, &folder.join("terraform-provider-homelab"))?);
+    figures.extend(data_disk::measure(&cli)?);
     let page = page(&suite::cli::version(&cli)?, &figures);
     println!("{page}");
     std::fs::write(root().join("docs/benchmarks.md"), page).map_err(|error| error.to_string())?;

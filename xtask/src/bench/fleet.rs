@@ -34,7 +34,8 @@ fn workspace(cli: &Path, lab: &Lab, resources: &str) -> Workspace {
     workspace
 }
 
-fn expect(run: suite::workspace::Run, what: &str) -> Outcome {
+/// Fails with the CLI's words unless it succeeded.
+pub(super) fn expect(run: suite::workspace::Run, what: &str) -> Outcome {
     if run.code == Some(0) { Ok(()) } else { Err(format!("{what} ended with {:?}:\n{}", run.code, run.text)) }
 }
 

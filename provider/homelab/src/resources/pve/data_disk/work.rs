@@ -141,9 +141,17 @@ impl<'a> Work<'a> {
                 Err(error) => Err(error),
             }
         };
-        let before = self.user.as_ref().map(|user| &user.at);
-        if let Some(at) = known.into_iter().chain(before).find(|at| at.id == vm)
-            && let Some(found) = self.explain(read(at.clone()).await, "read the machine of")?
+        let before = self.user.as_ref().map(|user| user.at.clone());
+        let told = known.cloned().into_iter().chain(before).find(|at| at.id == vm);
+        let likely = match told {
+            Some(at) => Some(at),
+            None => {
+                let cluster = self.explain(self.pve.cluster().await, "find the machine of")?;
+                cluster.guest(vm).map(|guest| VmAddress::new(guest.node.clone(), vm))
+            }
+        };
+        if let Some(at) = likely
+            && let Some(found) = self.explain(read(at).await, "read the machine of")?
         {
             return Ok(Some(found));
         }

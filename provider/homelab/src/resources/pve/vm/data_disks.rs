@@ -10,6 +10,7 @@ use super::model::Vm;
 use super::{disk, placement, slot};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
+use crate::preflight::need;
 use crate::resources::pve::data_disk::DataDiskId;
 use crate::resources::pve::data_disk::user::{self, Backups, Tier};
 
@@ -306,7 +307,15 @@ pub(super) async fn plan(cx: &Cx, before: Option<&Value>, plan: &mut Plan<'_, Vm
     }
     let cluster = pve.cluster().await.explain::<Vm>(cx, "list what is in the cluster")?;
     let foresight = user::Foresight { pve: &pve, cluster: &cluster };
-    foresight.tell(&found, plan.planned.clone(), before, plan).await
+    foresight.tell(&found, plan.planned.clone(), before, plan).await?;
+    let pool: Option<PoolName> =
+        plan.planned.attribute("pool_name").as_str().and_then(|name| name.parse().ok());
+    let backed_up = found.iter().any(|(_, disk)| disk.record.tier.is_backed_up());
+    if !backed_up || !user::is_own(pool.as_ref()) {
+        return Ok(());
+    }
+    // For the companions of backup jobs.
+    cx.preflight(plan, &[need("/", &["Sys.Modify"])]).await
 }
 
 /// A disk goes to one machine: two that plan to have it are told now.
