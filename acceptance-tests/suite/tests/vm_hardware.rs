@@ -203,8 +203,10 @@ fn a_running_machine_with_a_card_is_kept_on_its_node_by_the_plan() {
         workspace.configure(&lab.provider_block(), &(both.clone() + &on("pve2", true)));
         let said = workspace.plan().failed().prose();
         assert!(said.contains("VM cannot change the node") && said.contains("\"hostpci0\""), "{said}");
-        workspace.configure(&lab.provider_block(), &(both.clone() + &on("pve1", false)));
+        let stopping = on("pve2", true).replace("started = true", "migration = { online = false }");
+        workspace.configure(&lab.provider_block(), &(both.clone() + &stopping));
         workspace.apply().ok();
+        workspace.plan_is_empty();
         workspace.configure(&lab.provider_block(), &(both.clone() + &on("pve2", true)));
         workspace.apply().ok();
         workspace.plan_is_empty();

@@ -25,13 +25,14 @@ pub(super) async fn plan(
             "They are devices of that node. Give them a mapping or take them out first.",
         ));
     }
-    if before.attribute("started").as_bool() != Some(true) {
+    let moves_stopped = plan.planned.at(&"migration.online".into()).as_bool() == Some(false);
+    if before.attribute("started").as_bool() != Some(true) || moves_stopped {
         return Ok(());
     }
     let mapped = mapped(cx, before).await;
     if !mapped.is_empty() {
         let advice = "A running machine cannot take mapped devices along, unless a PCI mapping is `live_migration_capable`. \
-                      Apply with `started = false` first, and with the other node then.";
+                      Set `online` in `migration` to `false`: then it is shut down, moved and started.";
         plan.push(stays(before, &mapped, advice));
     }
     Ok(())
