@@ -94,7 +94,11 @@ fn slots(config: &VmConfig) -> BTreeMap<String, (String, bool)> {
     slots
 }
 
+/// The tier of a machine. A job has containers and templates too, which are not looked at.
 fn tier_of(guest: &Guest) -> Option<TierNumber> {
+    if guest.kind != GuestKind::Vm || guest.template {
+        return None;
+    }
     guest.pool.as_ref().and_then(TierNumber::of_pool).filter(|tier| tier.number() > 0)
 }
 
@@ -232,5 +236,26 @@ mod tests {
         );
         assert_eq!(slots(found.excluded_disks), [(101, "scsi1".to_owned(), 1)]);
         assert_eq!(slots(found.covered_disks), [(101, "scsi0".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn containers_and_templates_that_a_job_has_are_not_looked_at() {
+        let guests = [
+            Guest { kind: GuestKind::Container, ..guest(100, Some("tier-1")) },
+            Guest { template: true, ..guest(101, Some("tier-1")) },
+            guest(102, Some("tier-1")),
+        ];
+        let found = judge(
+            &guests,
+            &Jobs::default(),
+            &slots(&[
+                (100, "rootfs", "ds:vm-100-disk-0", true),
+                (101, "scsi0", "ds:base-101-disk-0", true),
+                (102, "scsi0", "ds:vm-102-disk-0", true),
+            ]),
+        );
+        let uncovered = found.uncovered_disks.into_known().unwrap();
+        assert_eq!(uncovered.iter().map(|disk| disk.vm_id).collect::<Vec<_>>(), [102]);
+        assert!(found.covered_disks.into_known().unwrap().is_empty());
     }
 }
