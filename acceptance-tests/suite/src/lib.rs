@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod cycle;
 pub mod data_disks;
+pub mod faults;
 pub mod files;
 pub mod lab;
 pub mod plugin;

@@ -68,6 +68,12 @@ fn an_image_from_a_url_lives_is_imported_and_leaves_nothing() {
         workspace.apply().ok();
         workspace.plan_is_empty();
         assert_eq!(files.served(), served);
+
+        // An import that is told where the file is from has nothing left to note.
+        workspace.forget(ADDRESS).ok();
+        let told = format!("pve1/shared:import/debian.qcow2 url={mirror} checksum={checksum}");
+        workspace.import(ADDRESS, &told).ok();
+        workspace.plan_is_empty();
         workspace.destroy().ok();
         assert_eq!(on_shared(&lab), before);
     });
@@ -191,6 +197,11 @@ fn what_cannot_work_is_told_by_the_plan() {
                 "url = \"http://127.0.0.1/a.raw.xz\"\ncompression = \"xz\"\nallow_unverified = true",
                 "Download the file here and use `source_file`",
             ),
+            (
+                "url = \"http://127.0.0.1/a.raw.xz?b\"\nfile_name = \"a.raw\"\nallow_unverified = true",
+                "Nodes decompress only `iso` files that they fetch",
+            ),
+            ("source_file = \"a.raw.zst\"\nfile_name = \"a.raw\"", "Set `compression` to \"zst\""),
             ("source_file = \"a.raw\"\nurl = \"http://127.0.0.1/a.raw\"", "Only one of"),
             (
                 "url = \"http://127.0.0.1/a.raw\"\nchecksum = \"sha256:00\"",

@@ -3,109 +3,16 @@
 //! A fault is planted at the first call of an operation, then at the second, and so on until it no longer strikes. The
 //! core emulator plays the CLI, because hundreds of runs are needed; each run is a plugin process of its own, as with a CLI.
 
-use std::time::Duration;
-
-use core_emulator::{Applied, Core, Failure, Plugin, State};
+use core_emulator::State;
 use serde_json::{Value, json};
 use suite::Lab;
+use suite::faults::{converge, end, left, run, run_killed};
 use suite::plugin::configured;
-use suite::process::signal;
 
 const VM: &str = "homelab_pve_vm";
 
 /// No operation makes more calls than this, polls included.
 const MOST_CALLS: u64 = 120;
-
-/// How often an apply may be repeated before it counts as not converging.
-const REPEATS: usize = 3;
-
-/// What one run of a CLI does with one resource.
-async fn run(lab: &Lab, state: Option<&State>, config: Option<&Value>) -> Result<Applied, Failure> {
-    let (mut plugin, core) = configured(lab).await;
-    let outcome = apply(&core, state, config).await;
-    end(&mut plugin).await;
-    outcome
-}
-
-/// The same, with the plugin killed while it waits for the answer that the planted fault delays.
-async fn run_killed(lab: &Lab, state: Option<&State>, config: Option<&Value>) -> Result<Applied, Failure> {
-    let (mut plugin, core) = configured(lab).await;
-    let id = plugin.id();
-    let mut outcome = std::pin::pin!(apply(&core, state, config));
-    let done = loop {
-        tokio::select! {
-            done = &mut outcome => break Some(done),
-            () = tokio::time::sleep(Duration::from_millis(10)) => {}
-        }
-        if lab.struck() > 0 {
-            signal(id, "KILL");
-            break None;
-        }
-    };
-    let outcome = match done {
-        Some(done) => done,
-        None => outcome.await,
-    };
-    if lab.struck() == 0 {
-        end(&mut plugin).await;
-    }
-    outcome
-}
-
-async fn end(plugin: &mut Plugin) {
-    plugin.shut_down().await.expect("the plugin hears");
-    plugin.ended(Duration::from_secs(5)).await.expect("the plugin ends");
-}
-
-async fn apply(core: &Core, state: Option<&State>, config: Option<&Value>) -> Result<Applied, Failure> {
-    let state = match state {
-        Some(state) => core.refresh(state).await?,
-        None => None,
-    };
-    let Some(config) = config else {
-        let Some(state) = state else { return Ok(Applied { state: None, messages: Vec::new() }) };
-        let plan = core.plan_destroy(&state).await?;
-        return core.apply(&plan, &Value::Null).await;
-    };
-    // A tainted object is replaced: destroyed first.
-    if let Some(tainted) = state.as_ref().filter(|state| state.tainted) {
-        let destroy = core.plan_destroy(tainted).await?;
-        let destroyed = core.apply(&destroy, &Value::Null).await?;
-        if destroyed.state.is_some() {
-            return Ok(destroyed);
-        }
-        let plan = core.plan(VM, None, config).await?;
-        return core.apply(&plan, config).await;
-    }
-    let plan = core.plan(VM, state.as_ref(), config).await?;
-    core.apply(&plan, config).await
-}
-
-/// The state that a run leaves: what it returned, or what there was when it ended before an apply.
-fn left(outcome: Result<Applied, Failure>, before: Option<State>) -> (Option<State>, bool, String) {
-    match outcome {
-        Ok(applied) => {
-            let failed = applied.messages.iter().any(|message| message.is_error);
-            (applied.state, !failed, format!("{:?}", applied.messages))
-        }
-        Err(Failure::Rule(rule)) => panic!("a rule of the protocol is broken: {rule}"),
-        Err(failure) => (before, false, format!("{failure:?}")),
-    }
-}
-
-/// Applies until it works, without faults.
-async fn converge(lab: &Lab, mut state: Option<State>, config: Option<&Value>, story: &str) -> Option<State> {
-    let mut said = String::new();
-    for _ in 0..REPEATS {
-        let outcome = run(lab, state.as_ref(), config).await;
-        let worked;
-        (state, worked, said) = left(outcome, state);
-        if worked {
-            return state;
-        }
-    }
-    panic!("{story}: {REPEATS} more applies did not converge: {said}");
-}
 
 fn template() -> Value {
     json!({
@@ -212,7 +119,7 @@ async fn every_call(kind: &str, operation: Operation, data: Data) {
         let (before, after) = (server(made, 2, 2, data), server(made, 3, 3, data));
         let state = match operation {
             Operation::Create => None,
-            _ => converge(&lab, None, Some(&before), &story).await,
+            _ => converge(&lab, VM, None, Some(&before), &story).await,
         };
         let config = match operation {
             Operation::Create => Some(&before),
@@ -225,15 +132,16 @@ async fn every_call(kind: &str, operation: Operation, data: Data) {
         }
         lab.plant(&planted);
         let outcome = match kind {
-            "killed" => run_killed(&lab, state.as_ref(), config).await,
-            _ => run(&lab, state.as_ref(), config).await,
+            "killed" => run_killed(&lab, VM, state.as_ref(), config).await,
+            _ => run(&lab, VM, state.as_ref(), config).await,
         };
         let hits = lab.unplant();
         struck += hits;
         let (state, _, said) = left(outcome, state);
         let known = state.as_ref().map(|state| format!("{:?}", state.value));
         let state =
-            converge(&lab, state, config, &format!("{story}, which left {known:?} and said {said}")).await;
+            converge(&lab, VM, state, config, &format!("{story}, which left {known:?} and said {said}"))
+                .await;
 
         let now = lab.state();
         assert_eq!(strangers(&now), Vec::<String>::new(), "{story} left something half-made; it said {said}");
@@ -256,7 +164,10 @@ async fn every_call(kind: &str, operation: Operation, data: Data) {
                 assert!(!marker.contains("creating"), "{story}: the creation is complete: {marker}");
                 no_changes(&lab, state.as_ref(), config, &story).await;
                 let id = found[0].clone();
-                assert!(converge(&lab, state, None, &story).await.is_none(), "{story}: it can be destroyed");
+                assert!(
+                    converge(&lab, VM, state, None, &story).await.is_none(),
+                    "{story}: it can be destroyed"
+                );
                 let last = lab.state();
                 assert!(servers(&last).is_empty() && !volumes_of(&last, &id), "{story}: {}", last["volumes"]);
                 assert_eq!(discs(&last), Vec::<String>::new(), "{story}");
@@ -271,7 +182,8 @@ async fn every_call(kind: &str, operation: Operation, data: Data) {
 }
 
 async fn converge_template(lab: &Lab) -> u64 {
-    let state = converge(lab, None, Some(&template()), "the template").await.expect("the template is made");
+    let state =
+        converge(lab, VM, None, Some(&template()), "the template").await.expect("the template is made");
     let found = lab.state();
     let id = found["vms"].as_object().into_iter().flatten().map(|(id, _)| id.clone()).next();
     assert!(!state.tainted);

@@ -115,6 +115,20 @@ impl Pve {
         Ok(tasks.iter().filter(|task| running(task)).filter_map(|task| task.parsed("upid")).collect())
     }
 
+    /// The tasks of a kind on a node that began at a time, in seconds since 1970, or later; the newest end first. Each
+    /// with its end, if it has ended.
+    pub async fn tasks_since(
+        &self,
+        node: &NodeName,
+        kind: &str,
+        since: i64,
+    ) -> Result<Vec<(Upid, Option<i64>)>> {
+        let params =
+            Params::new().set("source", "all").set("typefilter", kind).set("since", since).set("limit", 500);
+        let tasks = self.objects(&Call::get(format!("/nodes/{node}/tasks")).with(params)).await?;
+        Ok(tasks.iter().filter_map(|task| Some((task.parsed("upid")?, task.int("endtime")))).collect())
+    }
+
     /// Asks a task to stop.
     pub async fn stop_task(&self, upid: &Upid) -> Result<()> {
         self.send(&Call::delete(path(upid, ""))).await.map(drop)

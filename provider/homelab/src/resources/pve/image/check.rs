@@ -27,7 +27,35 @@ pub(super) fn config(config: &Value, out: &mut Diagnostics) {
     }
     if let Some(compression) = text("compression") {
         compression_fits(compression, from_url, text("content"), out);
+    } else if config.attribute("compression").is_null() {
+        let source =
+            text("url").map(|url| url.split(['?', '#']).next().unwrap_or(url)).or(text("source_file"));
+        if let (Some(source), Some("import" | "iso")) = (source, text("content")) {
+            compressed_unnoticed(source, from_url, text("content"), out);
+        }
     }
+}
+
+/// A file that is stored compressed is no disk and no CD, whatever it is called there.
+fn compressed_unnoticed(source: &str, from_url: bool, content: Option<&str>, out: &mut Diagnostics) {
+    const ENDINGS: [(&str, &str); 6] =
+        [(".gz", "gz"), (".bz2", "bz2"), (".xz", "xz"), (".zst", "zst"), (".zstd", "zst"), (".lzo", "lzo")];
+    let Some((_, compression)) = ENDINGS.into_iter().find(|(ending, _)| source.ends_with(ending)) else {
+        return;
+    };
+    let mut problems = Diagnostics::new();
+    compression_fits(compression, from_url, content, &mut problems);
+    if problems.is_empty() {
+        out.error(
+            "compression",
+            "Compression is not named",
+            format!(
+                "The file {source:?} is compressed, and nothing says that this is to be taken off, so no machine could use \
+                 it. Set `compression` to {compression:?}."
+            ),
+        );
+    }
+    out.extend(problems.into_vec());
 }
 
 fn compression_fits(compression: &str, from_url: bool, content: Option<&str>, out: &mut Diagnostics) {
@@ -125,6 +153,12 @@ fn changed_source(plan: &mut Plan<'_, Image>, prior: &Image, want: &Image) {
         if prior.source_file != want.source_file {
             plan.require_replace("source_file");
         }
+    }
+    if !was_known && (want.url.is_some() || want.source_file.is_some()) {
+        plan.push(Diagnostic::warning(
+            "Image was imported",
+            "An import cannot read where a file is from. The apply only notes it; the file stays as it is.",
+        ));
     }
     if prior.intact.known() == Some(&false) {
         plan.set("intact", true);

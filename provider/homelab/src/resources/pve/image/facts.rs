@@ -6,6 +6,7 @@ use tf_framework::prelude::*;
 
 const PLACED: &str = "placed";
 const BEGUN: &str = "begun_at";
+const TASK: &str = "task";
 
 fn facts(volume: &Volume) -> Json {
     json!({ "size_bytes": volume.size_bytes, "changed_at": volume.created_at })
@@ -15,6 +16,7 @@ fn facts(volume: &Volume) -> Json {
 pub(super) fn remember(operation: &Operation, volume: &Volume) {
     operation.set_private(PLACED, facts(volume));
     operation.set_private(BEGUN, Json::Null);
+    operation.set_private(TASK, Json::Null);
 }
 
 /// Whether the file is still as it was. A file that was imported is remembered from then on.
@@ -34,6 +36,12 @@ pub(super) fn is_intact(operation: &Operation, volume: &Volume) -> bool {
 pub(super) fn begin(operation: &Operation, task: &Upid) {
     operation.set_private(PLACED, Json::Null);
     operation.set_private(BEGUN, started_at(task).into());
+    operation.set_private(TASK, task.as_str().into());
+}
+
+/// The task that was begun and whose end nobody has seen.
+pub(super) fn unfinished(operation: &Operation) -> Option<Upid> {
+    operation.private(TASK)?.as_str()?.parse().ok()
 }
 
 /// Whether a file was there before a task of ours that never ended well, so that it is somebody else's.
@@ -43,7 +51,7 @@ pub(super) fn is_older_than_ours(operation: &Operation, volume: &Volume) -> bool
 }
 
 /// `UPID:node:pid:pstart:starttime:…`, in hexadecimal seconds of the node's own clock.
-fn started_at(task: &Upid) -> Option<i64> {
+pub(super) fn started_at(task: &Upid) -> Option<i64> {
     i64::from_str_radix(task.as_str().split(':').nth(4)?, 16).ok()
 }
 

@@ -3,6 +3,7 @@
 mod check;
 mod facts;
 mod id;
+mod left;
 mod transfer;
 
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use pve_client::{Checksum, NodeName, Pve, StorageName, Volume, VolumeId};
 use tf_framework::prelude::*;
 
-use self::id::ImageId;
+use self::id::{ImageId, Told};
 use super::lifecycle::if_there;
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
@@ -20,6 +21,10 @@ use crate::errors::{self, Explain as _};
 /// The node fetches it from `url` itself, or it is sent from `source_file`. A file that is there already is never
 /// overwritten. A change of the image replaces the file; machines whose disks were made from it stay as they are,
 /// because `import_from` matters only when a disk is made.
+///
+/// An import cannot read where the file is from. What follows the ID tells it, as `name=value` for `url`, `source_file`,
+/// `checksum`, `compression`, `allow_unverified` and `verify_certificate`; what it does not tell is only noted by the next
+/// apply, which transfers nothing.
 #[derive(Clone, Debug, PartialEq, Schema)]
 #[schema(name = "pve_image", version = 0)]
 pub struct Image {
@@ -104,8 +109,17 @@ impl Image {
 
     fn image_id(&self) -> Option<ImageId> {
         let path = format!("{}:{}/{}", self.storage_name, self.content, self.resolved_file_name()?);
-        Some(ImageId { node: self.node_name.clone(), volume: path.parse().ok()? })
+        Some(ImageId { node: self.node_name.clone(), volume: path.parse().ok()?, told: Told::default() })
     }
+}
+
+/// What a state says; without one, what an import tells.
+fn either<T: Clone>(
+    prior: Option<&Image>,
+    of: impl FnOnce(&Image) -> Option<T>,
+    told: &Option<T>,
+) -> Option<T> {
+    prior.map_or_else(|| told.clone(), of)
 }
 
 /// The file of an image, if it is there.
@@ -140,10 +154,20 @@ impl Resource for Image {
     async fn create(cx: &Cx, want: &Self) -> Result<ImageId> {
         let (pve, id) = (cx.pve()?, want.id());
         let what = format!("put the {} there", id.title());
-        if find(&pve, &id).await.explain::<Self>(cx, &what)?.is_some() {
-            return Err(errors::not_ours::<Self>(id.title(), &id).at("file_name"));
+        if want.url.is_some() {
+            left::settled(&pve, &id).await.explain::<Self>(cx, &what)?;
         }
-        transfer::put(cx, &pve, &id, want).await?;
+        let Some(there) = find(&pve, &id).await.explain::<Self>(cx, &what)? else {
+            transfer::put(cx, &pve, &id, want).await?;
+            return Ok(id);
+        };
+        let Some(task) = left::brought_by(&pve, &id, &there).await.explain::<Self>(cx, &what)? else {
+            return Err(errors::not_ours::<Self>(id.title(), &id).at("file_name"));
+        };
+        facts::begin(cx.operation(), &task);
+        cx.operation().created(&id);
+        transfer::put_again(cx, &pve, &id, want).await?;
+        left::taken_over(cx, &id, &task);
         Ok(id)
     }
 
@@ -158,13 +182,14 @@ impl Resource for Image {
             storage_name: id.volume.storage().clone(),
             content: id.content().to_owned(),
             file_name: id.volume.file_name().into(),
-            // How the file came here cannot be read.
-            url: prior.and_then(|prior| prior.url.clone()),
-            source_file: prior.and_then(|prior| prior.source_file.clone()),
-            checksum: prior.and_then(|prior| prior.checksum.clone()),
-            allow_unverified: prior.map_or(false.into(), |prior| prior.allow_unverified.clone()),
-            verify_certificate: prior.and_then(|prior| prior.verify_certificate),
-            compression: prior.and_then(|prior| prior.compression.clone()),
+            // How the file came here cannot be read; an import may tell.
+            url: either(prior, |image| image.url.clone(), &id.told.url),
+            source_file: either(prior, |image| image.source_file.clone(), &id.told.source_file),
+            checksum: either(prior, |image| image.checksum.clone(), &id.told.checksum),
+            allow_unverified: prior
+                .map_or(id.told.allow_unverified.into(), |prior| prior.allow_unverified.clone()),
+            verify_certificate: either(prior, |image| image.verify_certificate, &id.told.verify_certificate),
+            compression: either(prior, |image| image.compression.clone(), &id.told.compression),
             volume_id: id.volume.clone().into(),
             size_bytes: volume.size_bytes.into(),
             intact: intact.into(),
@@ -181,6 +206,10 @@ impl Resource for Image {
     async fn delete(cx: &Cx, id: &ImageId, _prior: &Self) -> Result<()> {
         let pve = cx.pve()?;
         let what = format!("delete the {}", id.title());
+        if let Some(task) = facts::unfinished(cx.operation()) {
+            // It may still bring the file. Whether it went well does not matter.
+            let _ = pve.wait(&task).await;
+        }
         match find(&pve, id).await.explain::<Self>(cx, &what)? {
             Some(volume) if facts::is_older_than_ours(cx.operation(), &volume) => {
                 cx.operation().warn(check::left_alone(id));
