@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::answer::Failure;
 use super::params::Params;
+use super::release::Release;
 use super::roles;
 use super::state::{Lab, SubjectKind};
 
@@ -229,7 +230,11 @@ impl Lab {
             return Err(Failure::permission(""));
         }
         let path = normalized(&filled(text(parts.first()), params));
-        let names = names(parts.get(1));
+        let mut names = names(parts.get(1));
+        // Before release 9 one privilege stood for everything about the agent.
+        if self.release < Release::V9_2 && names.iter().any(|name| name.starts_with("VM.GuestAgent.")) {
+            names = vec!["VM.Monitor"];
+        }
         if option(options, "any").is_some() {
             self.require_any(who, &path, &names)
         } else {

@@ -42,6 +42,7 @@ mod pci;
 mod placement;
 mod plan;
 mod power;
+mod privileges;
 mod root_only;
 mod seed;
 mod serial;

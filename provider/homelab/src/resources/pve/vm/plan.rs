@@ -4,7 +4,8 @@ use pve_client::VmId;
 use tf_framework::prelude::*;
 
 use super::model::Vm;
-use super::{availability, foresight, lookups, placement, seed, unfinished, wait_for};
+use super::placement::Placement;
+use super::{availability, foresight, lookups, placement, privileges, seed, unfinished, wait_for};
 use crate::cx::Cx;
 
 /// Devices whose coming and going changes the order of booting.
@@ -14,7 +15,8 @@ const BOOT_DEVICES: [&str; 6] = ["disks", "cdroms", "networks", "pci_devices", "
 pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     if plan.is_destroy() {
         foresight::destroy(plan);
-        return availability::destroy(cx, plan).await;
+        availability::destroy(cx, plan).await?;
+        return privileges::check(cx, &Placement::default(), false, plan).await;
     }
     power(plan);
     let before = plan.prior.as_ref().map(|prior| prior.encode());
@@ -43,7 +45,8 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     super::left_behind::plan(cx, before.as_ref(), &placement, plan).await?;
     super::root_only::plan(cx, before.as_ref(), plan);
     super::passthrough::plan(cx, before.as_ref(), &placement, plan).await?;
-    lookups::check(cx, before.as_ref(), &placement, plan).await
+    lookups::check(cx, before.as_ref(), &placement, plan).await?;
+    privileges::check(cx, &placement, restarts, plan).await
 }
 
 /// Plans whether the machine runs, when the configuration does not say.
