@@ -18,7 +18,7 @@ const LABS: usize = 3;
 
 /// How far apart the calls are that a usual run strikes, for kinds whose sweep takes long; prime, so that the steps are not
 /// struck at the same places. `HOMELAB_EVERY_CALL` strikes each.
-const STRIDE: u64 = 5;
+const STRIDE: u64 = 7;
 
 /// A fault at the n-th call.
 fn fault(kind: &str, n: u64) -> Value {
