@@ -19,5 +19,5 @@ pub use crate::resource::{
 pub use crate::rules;
 pub use crate::schema::{FunctionSchema, IdentityAttribute, IdentitySchema, Parameter};
 pub use crate::types::Type;
-pub use crate::validators::{Validator, each, length, matches, one_of, parses, range};
+pub use crate::validators::{Validator, each, length, matches, not_empty, one_of, parses, range};
 pub use crate::value::{Number, Value};

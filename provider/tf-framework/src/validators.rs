@@ -65,6 +65,27 @@ impl Validator for Length {
     }
 }
 
+/// See [`not_empty`].
+#[derive(Clone, Copy, Debug)]
+pub struct NotEmpty;
+
+/// An object in which something is set. Where a service keeps only what is set, it would not keep the object either.
+pub fn not_empty() -> NotEmpty {
+    NotEmpty
+}
+
+impl Validator for NotEmpty {
+    fn check(&self, value: &Value) -> Option<String> {
+        let Value::Object(arguments) = value else { return None };
+        let is_empty = arguments.values().all(Value::is_null);
+        is_empty.then(|| "Nothing is set in this argument. Set something in it, or leave it out.".to_owned())
+    }
+
+    fn describe(&self) -> String {
+        "At least one argument inside must be set.".to_owned()
+    }
+}
+
 /// See [`range`].
 #[derive(Clone, Debug)]
 pub struct Range {

@@ -107,7 +107,7 @@ pub struct BackupJob {
     pub fleecing: Option<Fleecing>,
 
     /// How hard the backup works.
-    #[schema(wire = "performance")]
+    #[schema(wire = "performance", validate = not_empty())]
     pub performance: Option<Performance>,
 
     /// Limit of the bandwidth in KiB per second; 0 is none. Proxmox VE's default is 0.
@@ -132,7 +132,7 @@ pub struct BackupJob {
     pub pbs_change_detection_mode: Option<String>,
 
     /// Shell patterns of files of containers to leave out.
-    #[schema(wire = "exclude-path")]
+    #[schema(wire = "exclude-path", validate = length(1, usize::MAX))]
     pub exclude_paths: Option<Vec<String>>,
 
     /// Whether temporary files and logs of containers are left out. Proxmox VE's default is `true`.

@@ -64,7 +64,7 @@ pub struct ClusterOptions {
     pub consent_text: Option<String>,
 
     /// Limits of the bandwidth of operations.
-    #[schema(wire = "bwlimit")]
+    #[schema(wire = "bwlimit", validate = not_empty())]
     pub bandwidth_limits: Option<BandwidthLimits>,
 
     /// How guests are migrated.
@@ -85,15 +85,15 @@ pub struct ClusterOptions {
     pub fencing: Option<String>,
 
     /// How the high-availability manager chooses nodes.
-    #[schema(wire = "crs")]
+    #[schema(wire = "crs", validate = not_empty())]
     pub scheduling: Option<Scheduling>,
 
     /// Range of the IDs that are proposed for new guests.
-    #[schema(wire = "next-id")]
+    #[schema(wire = "next-id", validate = not_empty())]
     pub next_id: Option<NextId>,
 
     /// How tags look.
-    #[schema(wire = "tag-style")]
+    #[schema(wire = "tag-style", validate = not_empty())]
     pub tag_style: Option<TagStyle>,
 
     /// Tags that only users with `Sys.Modify` on `/` may set and remove.
@@ -101,7 +101,7 @@ pub struct ClusterOptions {
     pub registered_tags: Option<BTreeSet<String>>,
 
     /// Which tags other users may set.
-    #[schema(wire = "user-tag-access")]
+    #[schema(wire = "user-tag-access", validate = not_empty())]
     pub user_tag_access: Option<UserTagAccess>,
 
     /// Who is told of what.

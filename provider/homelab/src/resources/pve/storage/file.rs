@@ -31,7 +31,7 @@ pub struct Dir {
     pub create_subfolders: Option<bool>,
 
     /// Folders of the kinds of content, below `path`.
-    #[schema(wire = "content-dirs")]
+    #[schema(wire = "content-dirs", validate = length(1, usize::MAX))]
     pub content_folders: Option<BTreeMap<String, String>>,
 
     /// Format of new disks when nothing else is said.

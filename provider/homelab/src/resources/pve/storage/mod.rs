@@ -42,11 +42,11 @@ pub struct Storage {
     /// What may be stored: `images` (disks of VMs), `rootdir` (containers), `iso`, `vztmpl` (container templates),
     /// `backup`, `snippets`, `import` (disk images to import), or only `none`. Without it, Proxmox VE's default for the
     /// type.
-    #[schema(wire = "content", keep, validate = each(one_of(CONTENT)))]
+    #[schema(wire = "content", keep, validate = length(1, usize::MAX), validate = each(one_of(CONTENT)))]
     pub content: Defaulted<BTreeSet<String>>,
 
     /// Nodes that use the storage. Without it, all.
-    #[schema(parse, wire = "nodes")]
+    #[schema(parse, wire = "nodes", validate = length(1, usize::MAX))]
     pub nodes: Option<BTreeSet<pve_client::NodeName>>,
 
     /// Whether the storage is used at all. One that is not enabled is not activated either, so it can be defined
@@ -64,7 +64,7 @@ pub struct Storage {
     pub max_protected_backups: Option<i64>,
 
     /// Limits of the bandwidth of operations.
-    #[schema(wire = "bwlimit")]
+    #[schema(wire = "bwlimit", validate = not_empty())]
     pub bandwidth_limits: Option<BandwidthLimits>,
 
     /// A directory.

@@ -29,7 +29,7 @@ pub struct Nfs {
     pub create_subfolders: Option<bool>,
 
     /// Folders of the kinds of content, below the mount point.
-    #[schema(wire = "content-dirs")]
+    #[schema(wire = "content-dirs", validate = length(1, usize::MAX))]
     pub content_folders: Option<BTreeMap<String, String>>,
 
     /// Format of new disks when nothing else is said.
@@ -118,7 +118,7 @@ pub struct Cifs {
     pub create_subfolders: Option<bool>,
 
     /// Folders of the kinds of content, below the mount point.
-    #[schema(wire = "content-dirs")]
+    #[schema(wire = "content-dirs", validate = length(1, usize::MAX))]
     pub content_folders: Option<BTreeMap<String, String>>,
 
     /// Format of new disks when nothing else is said.
@@ -174,7 +174,7 @@ impl Cifs {
 #[derive(Clone, Debug, PartialEq, Object)]
 pub struct CephFs {
     /// Addresses of the monitors of a cluster elsewhere. Without it, the cluster of these nodes.
-    #[schema(wire = "monhost")]
+    #[schema(wire = "monhost", validate = length(1, usize::MAX))]
     pub monitors: Option<BTreeSet<String>>,
 
     /// Name of the file system. Without it, the default one. A change replaces the definition.

@@ -112,7 +112,7 @@ pub struct Rbd {
     pub namespace: Option<String>,
 
     /// Addresses of the monitors of a cluster elsewhere. Without it, the cluster of these nodes.
-    #[schema(wire = "monhost")]
+    #[schema(wire = "monhost", validate = length(1, usize::MAX))]
     pub monitors: Option<BTreeSet<String>>,
 
     /// User to log in as. Proxmox VE's default is `admin`.

@@ -57,7 +57,7 @@ pub struct CloudInit {
     pub ip_configs: Option<BTreeMap<String, IpConfig>>,
 
     /// Addresses of name servers, first choice first. By default those of the node.
-    #[schema(wire = "nameserver", validate = each(matches("an IP address", |text| text.parse::<std::net::IpAddr>().is_ok())))]
+    #[schema(wire = "nameserver", validate = length(1, usize::MAX), validate = each(matches("an IP address", |text| text.parse::<std::net::IpAddr>().is_ok())))]
     pub name_servers: Option<Vec<String>>,
 
     /// Domain in which short names are searched. By default that of the node.

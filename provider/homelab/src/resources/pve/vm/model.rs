@@ -112,7 +112,7 @@ pub struct Vm {
     pub scsi_hardware: Option<String>,
 
     /// Slots to boot from, in this order. By default Proxmox VE chooses at creation, and a clone boots as its template.
-    #[schema(wire = "boot", keep)]
+    #[schema(wire = "boot", keep, validate = length(1, usize::MAX))]
     pub boot_order: Defaulted<Vec<String>>,
 
     /// What the machine can be given and deprived of while it runs. Proxmox VE's default is `disk`, `network` and `usb`.
