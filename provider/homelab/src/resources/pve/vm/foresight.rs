@@ -177,6 +177,12 @@ fn restart(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
         let path = |slot: &String| Path::from(map).key(slot);
         waiting.extend(new.map(|(slot, _)| path(slot)).filter(|path| before.at(path).is_null()));
     }
+    for (map, other) in [("disks", "cdroms"), ("cdroms", "disks")] {
+        // A slot that gets the other kind of drive.
+        let hot = entries(&after, map).filter(|(slot, _)| slot.starts_with("scsi"));
+        let swapped = hot.filter(|(slot, _)| before.at(&Path::from(other).key(*slot)).is_set());
+        waiting.extend(swapped.map(|(slot, _)| Path::from(map).key(slot)));
+    }
     let mut restarts = false;
     for map in SLOTS_AT_START.into_iter().filter(|map| *map != "usb_devices" || !hotplug::takes_usb(before)) {
         let slots: BTreeSet<&String> =

@@ -153,20 +153,30 @@ async fn unprotect(machine: &Machine<'_>, current: &VmConfig) -> Result<VmConfig
 }
 
 /// Whether something changes that Proxmox VE does only with a stopped machine, not even for its next start: the storage
-/// of the state of the TPM, and the slot of the cloud-init drive.
+/// of the state of the TPM, the slot of the cloud-init drive, and a disk in the place of a CD drive or the other way round.
 fn needs_stop(want: &Vm, current: &VmConfig) -> bool {
     let wanted = want.tpm_state.as_ref().and_then(|tpm| tpm.storage_name.known());
     let present = settle::drive(current, firmware::TPM).and_then(|drive| drive.volume());
     let tpm = matches!((wanted, present), (Some(wanted), Some(present)) if wanted != present.storage());
     tpm || cloud_init::slot_to_leave(want.cloud_init.as_ref(), current).is_some()
+        || changes_kind(want, current)
+}
+
+/// Whether a slot gets a disk that has a CD drive now, or the other way round: a running machine cannot change the kind of
+/// its medium (qemu-server 9.2.6, `QemuServer.pm`).
+fn changes_kind(want: &Vm, current: &VmConfig) -> bool {
+    let is_cdrom = |slot: &str| settle::drive(current, slot).map(|drive| drive.is_cdrom());
+    let mut disks = want.disks.iter().flatten().map(|(slot, _)| slot);
+    let mut cdroms = want.cdroms.iter().flatten().map(|(slot, _)| slot);
+    disks.any(|slot| is_cdrom(slot) == Some(true)) || cdroms.any(|slot| is_cdrom(slot) == Some(false))
 }
 
 fn must_not_stop(machine: &Machine<'_>) -> Error {
     Error::new(
         "VM has to be stopped",
         format!(
-            "VM {} on node {:?} runs, and Proxmox VE changes the storage of `tpm_state` and `cloud_init.slot` only while \
-             a machine is stopped. It was not stopped, because `reboot_when_needed` is `false`. Stop it by hand, or set \
+            "VM {} on node {:?} runs, and Proxmox VE changes the storage of `tpm_state`, `cloud_init.slot`, and a CD drive \
+             into a disk or back only while a machine is stopped. It was not stopped, because `reboot_when_needed` is `false`. Stop it by hand, or set \
              `reboot_when_needed` to `true`, and apply again.",
             machine.at.id,
             machine.at.node.as_str()
@@ -259,6 +269,25 @@ fn waits(at: &VmAddress, waiting: &BTreeSet<&str>) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_in_the_place_of_a_cd_drive_needs_a_stopped_machine() {
+        let values = [("scsi0", "a1:vm-100-disk-0,size=1G"), ("sata0", "none,media=cdrom")];
+        let values = values.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let current = VmConfig { values, digest: None };
+        let node: NodeName = "pve1".parse().unwrap();
+        let found =
+            super::super::config::read(super::super::named::Named::Everything, &current, Vm::nothing(node));
+        assert!(!needs_stop(&found, &current));
+        let mut disk = found.clone();
+        let one = found.disks.as_ref().unwrap()["scsi0"].clone();
+        disk.disks.as_mut().unwrap().insert("sata0".to_owned(), one);
+        assert!(needs_stop(&disk, &current));
+        let mut drive = found.clone();
+        let one = found.cdroms.as_ref().unwrap()["sata0"].clone();
+        drive.cdroms.as_mut().unwrap().insert("scsi0".to_owned(), one);
+        assert!(needs_stop(&drive, &current));
+    }
 
     #[test]
     fn only_disks_that_are_still_there_are_removed() {
