@@ -1,0 +1,106 @@
+//! Random configurations of every resource that one lab can hold together: applied, changed, imported and destroyed, with
+//! an empty plan after each.
+//!
+//! The seed is random unless `HOMELAB_SEED` names one; a failure prints it, with the smallest configurations that fail.
+
+mod case;
+mod draw;
+mod fields;
+mod life;
+mod objects;
+mod rules;
+mod values;
+
+use std::cell::Cell;
+
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+
+use life::World;
+use objects::Family;
+
+/// The seed of this run.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    let named = std::env::var("HOMELAB_SEED").ok().and_then(|text| text.parse().ok());
+    named.unwrap_or_else(|| RandomState::new().hash_one(std::process::id()))
+}
+
+fn runner(seed: u64, cases: u32) -> TestRunner {
+    let config = Config { cases, max_shrink_iters: 100, failure_persistence: None, ..Config::default() };
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+}
+
+/// Lives random cases of a part of the lab; `HOMELAB_CASES` asks for more.
+fn live(family: Family, cases: u32) {
+    let seed = seed();
+    let more = std::env::var("HOMELAB_CASES").ok().and_then(|text| text.parse::<u32>().ok()).unwrap_or(1);
+    let fields = fields::load();
+    let strategy = case::cases(family, 0, &fields);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let worlds: Cell<Option<World>> = Cell::new(None);
+    let outcome = runner(seed, cases * more).run(&strategy, |case| {
+        runtime.block_on(async {
+            let world = match worlds.take() {
+                Some(world) => world,
+                None => World::new(fields.clone()).await,
+            };
+            let lived = world.live(&case).await;
+            // What failed left something behind.
+            worlds.set(Some(world).filter(|_| lived.is_ok()));
+            lived.map_err(TestCaseError::fail)
+        })
+    });
+    match outcome {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, case)) => panic!("HOMELAB_SEED={seed} {family:?}: {reason}\n{case:?}"),
+        Err(error) => panic!("HOMELAB_SEED={seed} {family:?}: {error}"),
+    }
+}
+
+#[tokio::test]
+async fn every_argument_of_every_resource_is_drawn() {
+    let fields = fields::load();
+    // Whatever has no values to draw panics here, with its name.
+    let drawn: Vec<&str> =
+        Family::ALL.iter().flat_map(|family| family.sketches(0)).map(|sketch| sketch.kind).collect();
+    for family in Family::ALL {
+        drop(case::cases(family, 0, &fields));
+    }
+    let missing: Vec<&String> = fields.keys().filter(|kind| !drawn.contains(&kind.as_str())).collect();
+    assert!(missing.is_empty(), "no random configuration has {missing:?}: give them a place in objects.rs");
+    let plugin = suite::plugin::started().await;
+    let core = suite::plugin::core(&plugin).await;
+    let wrong = fields::disagreements(&core, &fields);
+    assert!(
+        wrong.is_empty(),
+        "docs/schema.json is not that of the plugin; `cargo xtask docs` writes it: {wrong:?}"
+    );
+    plugin.shut_down().await.expect("it ends when it is asked to");
+}
+
+#[test]
+fn access_lives_any_configuration() {
+    live(Family::Access, 40);
+}
+
+#[test]
+fn storages_live_any_configuration() {
+    live(Family::Storages, 40);
+}
+
+#[test]
+fn networks_live_any_configuration() {
+    live(Family::Networks, 10);
+}
+
+#[test]
+fn the_cluster_lives_any_configuration() {
+    live(Family::Cluster, 40);
+}
+
+#[test]
+fn backups_live_any_configuration() {
+    live(Family::Backups, 40);
+}

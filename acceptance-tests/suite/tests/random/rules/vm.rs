@@ -1,0 +1,189 @@
+//! The rules of machines.
+
+use serde_json::{Value as Json, json};
+
+use super::{entries_mut, is_set, keys, unset};
+
+/// The machine that is a clone, by the beginning of its label.
+fn is_clone(label: &str) -> bool {
+    label.starts_with('c')
+}
+
+pub(super) fn one(label: &str, config: &mut Json) {
+    if is_clone(label) {
+        clone(label, config);
+    }
+    if config["template"] == true {
+        unset(config, "started");
+        unset(config, "data_disks");
+    }
+    slots(config);
+    disks(config);
+    boot_order(config);
+    let size = config["memory"]["size_mib"].as_u64().unwrap_or(512);
+    if config["memory"]["minimum_mib"].as_u64().is_some_and(|least| least > size) {
+        config["memory"]["minimum_mib"] = json!(size);
+    }
+    if config["bios"] == "seabios" {
+        unset(config, "efi_disk");
+    }
+    for name in ["efi_disk", "tpm_state", "cloud_init"] {
+        if config[name].is_object() && !is_set(&config[name], "storage_name") {
+            config[name]["storage_name"] = json!("local-lvm");
+        }
+    }
+    raw_without_files(&mut config["efi_disk"]);
+    networks(config);
+    cloud_init(config);
+}
+
+/// A clone names the disk of its template, so that an import finds nothing more than what is named.
+fn clone(label: &str, config: &mut Json) {
+    config["clone"] = json!({ "vm_id": format!("${{homelab_pve_vm.t{}.vm_id}}", &label[1..]) });
+    let disk = &mut config["disks"]["scsi0"];
+    if disk.is_null() {
+        *disk = json!({});
+    }
+    unset(disk, "import_from");
+}
+
+/// One device for each slot, and with the chipset `q35` no slots that it lacks.
+fn slots(config: &mut Json) {
+    if config["machine"].as_str().is_some_and(|machine| machine.contains("q35")) {
+        for map in ["disks", "cdroms"] {
+            unset(&mut config[map], "ide1");
+            unset(&mut config[map], "ide3");
+        }
+        if ["ide1", "ide3"].contains(&config["cloud_init"]["slot"].as_str().unwrap_or_default()) {
+            unset(&mut config["cloud_init"], "slot");
+        }
+    }
+    let mut taken = keys(config, "disks");
+    for map in ["data_disks", "cdroms"] {
+        for slot in keys(config, map) {
+            if taken.contains(&slot) {
+                unset(&mut config[map], &slot);
+            }
+            taken.push(slot);
+        }
+    }
+    let slot = config["cloud_init"]["slot"].as_str().map(str::to_owned);
+    if slot.is_some_and(|slot| taken.contains(&slot)) {
+        unset(&mut config["cloud_init"], "slot");
+    }
+    // A data disk is in one slot.
+    let mut seen = Vec::new();
+    for slot in keys(config, "data_disks") {
+        let disk = config["data_disks"][&slot].clone();
+        if seen.contains(&disk) {
+            unset(&mut config["data_disks"], &slot);
+        }
+        seen.push(disk);
+    }
+}
+
+fn disks(config: &mut Json) {
+    for (slot, disk) in entries_mut(config, "disks") {
+        if slot.starts_with("virtio") {
+            unset(disk, "ssd");
+        }
+        if !slot.starts_with("virtio") && !slot.starts_with("scsi") {
+            unset(disk, "io_thread");
+            unset(disk, "read_only");
+        }
+        if !is_set(disk, "storage_name") {
+            disk["storage_name"] = json!("local-lvm");
+        }
+        raw_without_files(disk);
+        if is_set(disk, "import_from") {
+            // The image has three.
+            if disk["size_gib"].as_u64().is_some_and(|size| size < 3) {
+                disk["size_gib"] = json!(3);
+            }
+        } else if !is_set(disk, "size_gib") {
+            disk["size_gib"] = json!(1);
+        }
+        limits(&mut disk["limits"]);
+    }
+}
+
+/// Storages without files have raw images only.
+fn raw_without_files(disk: &mut Json) {
+    if disk["storage_name"] == "local-lvm" && is_set(disk, "format") {
+        disk["format"] = json!("raw");
+    }
+}
+
+/// A limit of both directions excludes those of one.
+fn limits(limits: &mut Json) {
+    for unit in
+        ["mib_per_second", "operations_per_second", "burst_mib_per_second", "burst_operations_per_second"]
+    {
+        if is_set(limits, &format!("total_{unit}")) {
+            unset(limits, &format!("read_{unit}"));
+            unset(limits, &format!("write_{unit}"));
+        }
+    }
+}
+
+/// Only what is there can be booted from.
+fn boot_order(config: &mut Json) {
+    let there: Vec<String> =
+        ["disks", "cdroms", "networks"].iter().flat_map(|map| keys(config, map)).collect();
+    if let Some(order) = config.get_mut("boot_order").and_then(Json::as_array_mut) {
+        order.retain(|slot| there.iter().any(|there| slot == there));
+        if order.is_empty() {
+            unset(config, "boot_order");
+        }
+    }
+}
+
+fn networks(config: &mut Json) {
+    for (_, network) in entries_mut(config, "networks") {
+        if network["model"].as_str().is_some_and(|model| model != "virtio") {
+            unset(network, "mtu");
+            unset(network, "queues");
+        }
+        if !is_set(network, "bridge") {
+            ["vlan_id", "trunk_vlan_ids", "firewall", "mtu", "rate_mib_per_second"]
+                .iter()
+                .for_each(|name| unset(network, name));
+        }
+    }
+}
+
+fn cloud_init(config: &mut Json) {
+    let cloud_init = &mut config["cloud_init"];
+    if is_set(cloud_init, "password_wo") {
+        unset(cloud_init, "password");
+    }
+    for (_, addresses) in entries_mut(cloud_init, "ip_configs") {
+        for family in ["ipv4", "ipv6"] {
+            let address = addresses[format!("{family}_address")].as_str().unwrap_or("dhcp");
+            if ["dhcp", "auto"].contains(&address) {
+                unset(addresses, &format!("{family}_gateway"));
+            }
+        }
+    }
+}
+
+/// Disks do not shrink, and what is protected cannot be replaced.
+pub(super) fn change(first: &mut Json, second: &mut Json) {
+    for (slot, disk) in entries_mut(second, "disks") {
+        let before = &first["disks"][slot];
+        if before.is_null() {
+            continue;
+        }
+        let had = before["size_gib"].as_u64().unwrap_or(if is_set(before, "import_from") { 3 } else { 1 });
+        if disk["size_gib"].as_u64().is_some_and(|size| size < had) {
+            disk["size_gib"] = json!(had);
+        }
+    }
+    if first["template"] == true && second["template"] != true {
+        first["protection"] = json!(false);
+    }
+    // A move takes along only what other nodes can have too, which is for other tests.
+    if first["node_name"] != second["node_name"] && is_set(first, "node_name") {
+        second["node_name"] = first["node_name"].clone();
+    }
+}
