@@ -67,6 +67,11 @@ pub(super) fn write(agent: Pair<'_, Agent>, out: &mut Writes<'_>) {
             Edit::Set(value) => property.default = Some(u8::from(value).to_string()),
             Edit::Clear => property.default = None,
         }
+        // Nothing is left of what was set here, so nothing is left of the value that it needed.
+        let unnamed = agent.want.is_none_or(|a| a.enabled.is_none());
+        if agent.prior.is_some() && unnamed && enabled == Some(false) && property.options.is_empty() {
+            property.default = None;
+        }
         // Proxmox VE refuses a property string without its first value.
         if property.default.is_none() && !property.options.is_empty() {
             property.default = Some("0".to_owned());
