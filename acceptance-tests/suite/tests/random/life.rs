@@ -225,7 +225,8 @@ impl World {
 }
 
 /// What an import keeps its default for, as the documentation says, beside what the schema marks as used only once.
-const NOT_IMPORTED: [&str; 10] = [
+const NOT_IMPORTED: [&str; 11] = [
+    "wait_for",
     "deletion_protection",
     "timeouts",
     "on_remove",
@@ -244,6 +245,10 @@ pub fn readable(config: &Json, fields: &[Field], state: &Json) -> Json {
     let kept = entries.iter().filter_map(|(name, value)| {
         let field = fields.iter().find(|field| field.name == *name)?;
         let state = &state[name];
+        // Nothing and an empty map or list look alike in what the service tells.
+        if (*value == json!({}) || *value == json!([])) && state.is_null() {
+            return None;
+        }
         if field.unreadable && state.is_null() || NOT_IMPORTED.contains(&name.as_str()) {
             return None;
         }

@@ -96,7 +96,7 @@ fn machines(n: usize) -> Vec<Sketch> {
     let still = |offset: usize| {
         json!({
             "vm_id": id(offset), "node_name": "pve1", "started": false, "template": null, "disks": null, "efi_disk": null,
-            "tpm_state": null, "cdroms": null, "cloud_init": null, "data_disks": null, "protection": null,
+            "tpm_state": null, "cdroms": null, "cloud_init": null, "data_disks": null, "protection": null, "nodes": null,
         })
     };
     let template = json!({
@@ -104,6 +104,9 @@ fn machines(n: usize) -> Vec<Sketch> {
         "disks": {"scsi0": {"storage_name": "shared", "size_gib": 1}},
     });
     let only = [
+        "nodes",
+        "pci_devices",
+        "wait_for",
         "started",
         "tags",
         "description",
@@ -129,6 +132,7 @@ fn machines(n: usize) -> Vec<Sketch> {
     let mut all = pools(n);
     all.push(image(n, 0.05));
     all.extend([
+        sketch("homelab_pve_pci_mapping", format!("m{n}"), 0.0, json!({"name": format!("card-{n}")})),
         vm("t", 0.0, template),
         vm("x", 0.9, json!({"vm_id": id(0), "data_disks": null})),
         vm("c", 0.2, json!({"vm_id": id(1), "data_disks": null, "template": null})),
@@ -178,7 +182,7 @@ fn data_disks(n: usize) -> Vec<Sketch> {
     all.extend([disk("a"), disk("b")]);
     let user = |offset: usize| {
         let plain = json!({"vm_id": id(offset), "node_name": "pve1", "clone": null, "template": null});
-        without(plain, &["efi_disk", "tpm_state", "protection", "description", "cpu"])
+        without(plain, &["efi_disk", "tpm_state", "protection", "description", "cpu", "nodes", "pci_devices"])
     };
     all.extend([vm("u", user(0)), vm("v", user(1))]);
     all

@@ -209,6 +209,13 @@ const TABLE: &[(&str, &[&str])] = &[
         "homelab_pve_vm.cdroms.volume_id",
         &["cdrom", "local:iso/debian-13-netinst.iso", "shared:iso/debian-13-netinst.iso"],
     ),
+    ("homelab_pve_vm.pci_devices.host_address", ROOT_ONLY),
+    ("homelab_pve_vm.pci_devices.mapping_name", &["${homelab_pve_pci_mapping.m{n}.name}"]),
+    ("homelab_pve_vm.pci_devices.mediated_device_type", &["nvidia-63"]),
+    // Guests of the lab have no addresses.
+    ("homelab_pve_vm.wait_for.address", MADE_ELSEWHERE),
+    ("homelab_pve_vm.wait_for.interface_name", MADE_ELSEWHERE),
+    ("homelab_pve_vm.wait_for.timeout_seconds", &["20", "30"]),
     ("homelab_pve_vm.cpu.type", &["host", "x86-64-v2-AES", "kvm64", "EPYC-v4"]),
     ("homelab_pve_vm.cpu.cores", &["1", "2", "4"]),
     ("homelab_pve_vm.cpu.sockets", &["1", "2"]),

@@ -17,8 +17,10 @@ pub(super) fn one(label: &str, config: &mut Json) {
         unset(config, "started");
         unset(config, "data_disks");
     }
+    place(config);
     slots(config);
     disks(config);
+    pci_devices(label, config);
     boot_order(config);
     let size = config["memory"]["size_mib"].as_u64().unwrap_or(512);
     if config["memory"]["minimum_mib"].as_u64().is_some_and(|least| least > size) {
@@ -35,6 +37,42 @@ pub(super) fn one(label: &str, config: &mut Json) {
     raw_without_files(&mut config["efi_disk"]);
     networks(config);
     cloud_init(config);
+}
+
+/// Either one node or a list of them.
+fn place(config: &mut Json) {
+    if config["nodes"].as_array().is_some_and(|nodes| !nodes.is_empty()) {
+        unset(config, "node_name");
+    } else {
+        unset(config, "nodes");
+        if !is_set(config, "node_name") {
+            config["node_name"] = json!("pve1");
+        }
+    }
+}
+
+/// A device by its mapping, which the lab has no hardware for: such a machine does not run.
+fn pci_devices(label: &str, config: &mut Json) {
+    let is_express = config["machine"].as_str().is_some_and(|machine| machine.contains("q35"));
+    for (slot, device) in entries_mut(config, "pci_devices") {
+        if !is_express {
+            unset(device, "pcie");
+        }
+        if slot != "hostpci0" {
+            unset(device, "primary_gpu");
+        }
+        device["mapping_name"] = json!(format!("${{homelab_pve_pci_mapping.m{}.name}}", &label[1..]));
+    }
+    if !keys(config, "pci_devices").is_empty() && config["template"] != true {
+        config["started"] = json!(false);
+    }
+    if is_set(config, "wait_for") {
+        config["wait_for"]["agent"] = json!(true);
+        config["agent"]["enabled"] = json!(true);
+        if config["template"] == true || config["started"] == false {
+            unset(config, "wait_for");
+        }
+    }
 }
 
 /// A clone names the disk of its template, so that an import finds nothing more than what is named.
@@ -183,7 +221,12 @@ pub(super) fn change(first: &mut Json, second: &mut Json) {
         first["protection"] = json!(false);
     }
     // A move takes along only what other nodes can have too, which is for other tests.
-    if first["node_name"] != second["node_name"] && is_set(first, "node_name") {
-        second["node_name"] = first["node_name"].clone();
+    let place =
+        if is_set(first, "node_name") { first["node_name"].clone() } else { first["nodes"][0].clone() };
+    if let Some(nodes) = second.get_mut("nodes").and_then(Json::as_array_mut) {
+        nodes.retain(|node| *node != place);
+        nodes.insert(0, place);
+    } else {
+        second["node_name"] = place;
     }
 }
