@@ -207,6 +207,8 @@ fn a_node_is_set_up_and_only_what_is_managed_is_seen() {
                 "description = \"notes\"\ndns = {{ search_domain = \"example.test\", servers = [\"9.9.9.9\"] }}\nhosts = \
                  \"{hosts}\"\ntime_zone = \"UTC\""
             )),
+            // What a node cannot be without stays, and an import finds it without a difference.
+            node("description = \"notes\""),
         ],
         &[("homelab_pve_node.this", "pve2")],
         |lab| assert!(lab.get("/api2/json/nodes/pve2/config")["data"]["description"].is_null()),

@@ -52,16 +52,18 @@ pub struct Node {
     #[schema(wire = "acmedomainN", validate = length(1, usize::MAX), validate = Slots)]
     pub acme_domains: Option<BTreeMap<String, AcmeDomain>>,
 
-    /// Name servers.
-    pub dns: Option<NodeDns>,
+    /// Name servers. Without it they stay as they are.
+    #[schema(keep)]
+    pub dns: Defaulted<NodeDns>,
 
-    /// The whole file `/etc/hosts`. It has to name the node with its address, or the cluster breaks.
-    #[schema(wire = "data")]
-    pub hosts: Option<String>,
+    /// The whole file `/etc/hosts`. It has to name the node with its address, or the cluster breaks. Without it the file
+    /// stays as it is.
+    #[schema(wire = "data", keep)]
+    pub hosts: Defaulted<String>,
 
-    /// Time zone, such as `Europe/Berlin` or `UTC`.
-    #[schema(wire = "timezone", validate = length(1, usize::MAX))]
-    pub time_zone: Option<String>,
+    /// Time zone, such as `Europe/Berlin` or `UTC`. Without it the zone stays as it is.
+    #[schema(wire = "timezone", keep, validate = length(1, usize::MAX))]
+    pub time_zone: Defaulted<String>,
 }
 
 /// How other nodes wake this one.
@@ -133,11 +135,14 @@ impl Node {
 async fn read(pve: &Pve, name: &NodeName, prior: Option<&Node>) -> pve_client::Result<Node> {
     let wanted = |is: fn(&Node) -> bool| prior.is_none_or(is);
     let options = pve.node_options(name).await?;
-    let dns = if wanted(|node| node.dns.is_some()) { Some(pve.node_dns(name).await?) } else { None };
-    let hosts =
-        if wanted(|node| node.hosts.is_some()) { Some(pve.node_hosts(name).await?.text) } else { None };
-    let time_zone =
-        if wanted(|node| node.time_zone.is_some()) { Some(pve.node_time_zone(name).await?) } else { None };
+    let dns = if wanted(|node| node.dns.known().is_some()) { Some(pve.node_dns(name).await?) } else { None };
+    let hosts = if wanted(|node| node.hosts.known().is_some()) {
+        Some(pve.node_hosts(name).await?.text)
+    } else {
+        None
+    };
+    let zone = wanted(|node| node.time_zone.known().is_some());
+    let time_zone = if zone { Some(pve.node_time_zone(name).await?) } else { None };
     let dns = dns
         .filter(|dns| !dns.servers.is_empty())
         .map(|dns| NodeDns { search_domain: dns.search_domain.unwrap_or_default(), servers: dns.servers });
@@ -154,9 +159,9 @@ async fn read(pve: &Pve, name: &NodeName, prior: Option<&Node>) -> pve_client::R
         location: Location::read(&options).filter(|_| wanted(|node| node.location.is_some())),
         acme: Acme::read(&options).filter(|_| wanted(|node| node.acme.is_some())),
         acme_domains: AcmeDomain::read_all(&options).filter(|_| wanted(|node| node.acme_domains.is_some())),
-        dns,
-        hosts,
-        time_zone,
+        dns: dns.into(),
+        hosts: hosts.into(),
+        time_zone: time_zone.into(),
     })
 }
 
@@ -167,23 +172,23 @@ async fn write(pve: &Pve, want: &Node, before: Option<&Node>) -> pve_client::Res
     pve.change_node_options(name, &changes).await?;
     let before = |is: fn(&Node) -> Value| before.map(is).unwrap_or(Value::Null);
     if let Some(dns) =
-        want.dns.as_ref().filter(|dns| before(|node| encode(node.dns.as_ref())) != encode(Some(dns)))
+        want.dns.known().filter(|dns| before(|node| encode(node.dns.known())) != encode(Some(dns)))
     {
         let search_domain = Some(dns.search_domain.clone());
         pve.set_node_dns(name, &Dns { search_domain, servers: dns.servers.clone() }).await?;
     }
     if let Some(text) = want
         .hosts
-        .as_ref()
-        .filter(|text| before(|node| node.hosts.clone().into()) != Value::from(text.as_str()))
+        .known()
+        .filter(|text| before(|node| node.hosts.known().cloned().into()) != Value::from(text.as_str()))
     {
         let digest = pve.node_hosts(name).await?.digest;
         pve.set_node_hosts(name, &HostsFile { text: text.clone(), digest }).await?;
     }
     if let Some(zone) = want
         .time_zone
-        .as_ref()
-        .filter(|zone| before(|node| node.time_zone.clone().into()) != Value::from(zone.as_str()))
+        .known()
+        .filter(|zone| before(|node| node.time_zone.known().cloned().into()) != Value::from(zone.as_str()))
     {
         pve.set_node_time_zone(name, zone).await?;
     }
@@ -224,6 +229,14 @@ impl Resource for Node {
     }
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
+        if plan.prior.is_none() {
+            // What a new resource does not name is not looked at either.
+            for name in ["dns", "hosts", "time_zone"] {
+                if plan.config.attribute(name).is_null() {
+                    plan.set(name, Value::Null);
+                }
+            }
+        }
         let (want, prior) = (plan.want(), plan.prior.clone());
         let Some(node) = want.clone().or_else(|| prior.clone()) else { return Ok(()) };
         let options = |node: &Option<Node>| node.as_ref().map(Node::options).unwrap_or_default();
