@@ -45,7 +45,7 @@ pub struct Node {
 
     /// The certificate that the node orders by ACME. It is ordered on the node, with `pvenode acme cert order`, and then
     /// renewed by itself.
-    #[schema(wire = "acme")]
+    #[schema(wire = "acme", validate = not_empty())]
     pub acme: Option<Acme>,
 
     /// Domains of the certificate that plugins prove, by slot: `acmedomain0` to `acmedomain5`.

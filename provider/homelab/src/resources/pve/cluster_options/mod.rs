@@ -105,15 +105,15 @@ pub struct ClusterOptions {
     pub user_tag_access: Option<UserTagAccess>,
 
     /// Who is told of what.
-    #[schema(wire = "notify")]
+    #[schema(wire = "notify", validate = not_empty())]
     pub notices: Option<Notices>,
 
     /// How keys of WebAuthn are asked for at the login.
-    #[schema(wire = "webauthn")]
+    #[schema(wire = "webauthn", validate = not_empty())]
     pub webauthn: Option<WebAuthn>,
 
     /// How keys of U2F are asked for at the login.
-    #[schema(wire = "u2f")]
+    #[schema(wire = "u2f", validate = not_empty())]
     pub u2f: Option<U2f>,
 
     /// Where the cluster is. New in Proxmox VE 9.
