@@ -225,8 +225,13 @@ impl World {
 }
 
 /// What an import keeps its default for, as the documentation says, beside what the schema marks as used only once.
-const NOT_IMPORTED: [&str; 11] = [
+const NOT_IMPORTED: [&str; 16] = [
     "wait_for",
+    "user_data",
+    "meta_data",
+    "network_config",
+    "vendor_data",
+    "user_data_change",
     "deletion_protection",
     "timeouts",
     "on_remove",

@@ -104,6 +104,20 @@ fn machines(n: usize) -> Vec<Sketch> {
         "disks": {"scsi0": {"storage_name": "shared", "size_gib": 1}},
     });
     let only = [
+        "acpi",
+        "audio",
+        "display",
+        "hotplug",
+        "keyboard_layout",
+        "kvm",
+        "local_time",
+        "rng",
+        "serial_ports",
+        "startup",
+        "tablet",
+        "usb_devices",
+        "virtiofs",
+        "watchdog",
         "nodes",
         "pci_devices",
         "wait_for",
@@ -133,6 +147,8 @@ fn machines(n: usize) -> Vec<Sketch> {
     all.push(image(n, 0.05));
     all.extend([
         sketch("homelab_pve_pci_mapping", format!("m{n}"), 0.0, json!({"name": format!("card-{n}")})),
+        sketch("homelab_pve_usb_mapping", format!("m{n}"), 0.0, json!({"name": format!("stick-{n}")})),
+        sketch("homelab_pve_dir_mapping", format!("m{n}"), 0.0, json!({"name": format!("media-{n}")})),
         vm("t", 0.0, template),
         vm("x", 0.9, json!({"vm_id": id(0), "data_disks": null})),
         vm("c", 0.2, json!({"vm_id": id(1), "data_disks": null, "template": null})),
@@ -182,7 +198,20 @@ fn data_disks(n: usize) -> Vec<Sketch> {
     all.extend([disk("a"), disk("b")]);
     let user = |offset: usize| {
         let plain = json!({"vm_id": id(offset), "node_name": "pve1", "clone": null, "template": null});
-        without(plain, &["efi_disk", "tpm_state", "protection", "description", "cpu", "nodes", "pci_devices"])
+        without(
+            plain,
+            &[
+                "efi_disk",
+                "tpm_state",
+                "protection",
+                "description",
+                "cpu",
+                "nodes",
+                "pci_devices",
+                "usb_devices",
+                "virtiofs",
+            ],
+        )
     };
     all.extend([vm("u", user(0)), vm("v", user(1))]);
     all

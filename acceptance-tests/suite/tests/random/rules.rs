@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+mod devices;
 mod vm;
 
 /// Mends both configurations of an object, and the change from one to the other.
@@ -50,6 +51,8 @@ fn one(kind: &str, label: &str, config: &mut Json) {
     match kind {
         "homelab_pve_vm" => vm::one(label, config),
         "homelab_pve_acl" => only_one(config, &["user_id", "group", "token_id"], "user_id"),
+        // One that is to be started starts the machine, whatever the machine's own `started` says.
+        "homelab_pve_ha_resource" if !is_set(config, "state") => config["state"] = json!("ignored"),
         "homelab_pve_backup_job" => backup_job(config),
         "homelab_pve_dir_mapping" => one_for_each_node(config),
         "homelab_pve_storage" => storage(config),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{entries_mut, is_set, keys, unset};
+use super::{devices, entries_mut, is_set, keys, unset};
 
 /// The machine that is a clone, by the beginning of its label.
 fn is_clone(label: &str) -> bool {
@@ -20,7 +20,7 @@ pub(super) fn one(label: &str, config: &mut Json) {
     place(config);
     slots(config);
     disks(config);
-    pci_devices(label, config);
+    devices::mend(label, config);
     boot_order(config);
     let size = config["memory"]["size_mib"].as_u64().unwrap_or(512);
     if config["memory"]["minimum_mib"].as_u64().is_some_and(|least| least > size) {
@@ -29,14 +29,18 @@ pub(super) fn one(label: &str, config: &mut Json) {
     if config["bios"] == "seabios" {
         unset(config, "efi_disk");
     }
+    cloud_init(config);
+    let has_documents = DOCUMENTS.iter().any(|name| is_set(&config["cloud_init"], name));
     for name in ["efi_disk", "tpm_state", "cloud_init"] {
+        if name == "cloud_init" && has_documents {
+            continue;
+        }
         if config[name].is_object() && !is_set(&config[name], "storage_name") {
             config[name]["storage_name"] = json!("local-lvm");
         }
     }
     raw_without_files(&mut config["efi_disk"]);
     networks(config);
-    cloud_init(config);
 }
 
 /// Either one node or a list of them.
@@ -47,30 +51,6 @@ fn place(config: &mut Json) {
         unset(config, "nodes");
         if !is_set(config, "node_name") {
             config["node_name"] = json!("pve1");
-        }
-    }
-}
-
-/// A device by its mapping, which the lab has no hardware for: such a machine does not run.
-fn pci_devices(label: &str, config: &mut Json) {
-    let is_express = config["machine"].as_str().is_some_and(|machine| machine.contains("q35"));
-    for (slot, device) in entries_mut(config, "pci_devices") {
-        if !is_express {
-            unset(device, "pcie");
-        }
-        if slot != "hostpci0" {
-            unset(device, "primary_gpu");
-        }
-        device["mapping_name"] = json!(format!("${{homelab_pve_pci_mapping.m{}.name}}", &label[1..]));
-    }
-    if !keys(config, "pci_devices").is_empty() && config["template"] != true {
-        config["started"] = json!(false);
-    }
-    if is_set(config, "wait_for") {
-        config["wait_for"]["agent"] = json!(true);
-        config["agent"]["enabled"] = json!(true);
-        if config["template"] == true || config["started"] == false {
-            unset(config, "wait_for");
         }
     }
 }
@@ -190,10 +170,21 @@ fn networks(config: &mut Json) {
     }
 }
 
+/// What goes on a disc of one's own, in place of Proxmox's drive.
+const DOCUMENTS: [&str; 4] = ["user_data", "meta_data", "network_config", "vendor_data"];
+
 fn cloud_init(config: &mut Json) {
     let cloud_init = &mut config["cloud_init"];
     if is_set(cloud_init, "password_wo") {
         unset(cloud_init, "password");
+    }
+    let has_documents = DOCUMENTS.iter().any(|name| is_set(cloud_init, name));
+    if let Some(arguments) = cloud_init.as_object_mut() {
+        let ours = ["iso_storage_name", "user_data_change"];
+        arguments.retain(|name, _| {
+            let of_disc = DOCUMENTS.contains(&name.as_str()) || ours.contains(&name.as_str());
+            name == "slot" || of_disc == has_documents
+        });
     }
     for (_, addresses) in entries_mut(cloud_init, "ip_configs") {
         for family in ["ipv4", "ipv6"] {
