@@ -48,6 +48,17 @@ fn value(path: &str, field: &Field) -> BoxedStrategy<Json> {
     };
     match nesting.as_str() {
         "single" => one,
+        "map" if field.rules.iter().any(|rule| rule == "Length at least 1.") => {
+            let keys = keys(path, field);
+            let first = keys.first().cloned().unwrap_or_default();
+            let filled = (map_of(keys, &one), one).prop_map(move |(mut map, one)| {
+                if map == json!({}) {
+                    map[&first] = one;
+                }
+                map
+            });
+            filled.boxed()
+        }
         "map" => map_of(keys(path, field), &one),
         _ => {
             let more = proptest::collection::vec(proptest::option::weighted(SET, one.clone()), 2);
