@@ -113,7 +113,7 @@ fn a_machine_under_the_manager_is_restarted_and_moved_and_stays_there() {
         let body = json!({"target": "pve3", "online": 1});
         lab.task("POST", "/nodes/pve2/qemu/4711/migrate", Some(&body));
         wait_for("the manager to move it", Duration::from_secs(20), || {
-            (lab.place("web").node == "pve3").then_some(())
+            lab.vms().iter().any(|row| row["vmid"] == 4711 && row["node"] == "pve3").then_some(())
         });
         workspace.plan_is_empty();
         workspace.destroy().ok();

@@ -103,7 +103,7 @@ fn privileges_on_a_pool_are_enough_for_the_machines_in_it() {
         }
         workspace.configure(&provider, &vm("pool_name = \"web\"\n  memory = { size_mib = 1024 }"));
         let said = workspace.plan().failed().prose();
-        assert!(said.contains("--privs VM.Config.Memory") && said.contains("acl modify /vms/4711"), "{said}");
+        assert!(said.contains("--privs VM.Config.Memory") && said.contains("acl modify /pool/web"), "{said}");
         workspace.configure(&provider, "");
         workspace.apply().ok();
         assert!(lab.vms().is_empty());

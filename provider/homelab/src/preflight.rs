@@ -13,10 +13,10 @@ use crate::errors;
 pub(crate) struct Need {
     /// The path in the access control list.
     path: String,
-    /// Other paths, where it is enough too.
-    others: Vec<String>,
     /// Whether it has to hold below the path too.
     below: bool,
+    /// Other paths, where it is enough too, each with whether it has to hold below.
+    others: Vec<(String, bool)>,
     /// One of these is enough. Names that only other versions of Proxmox VE know may be among them.
     any_of: &'static [&'static str],
     /// The argument that needs it.
@@ -62,8 +62,8 @@ impl Cx {
         }
         let known = memory.privileges(&pve).await.map(|known| (*known).clone()).unwrap_or_default();
         let identity = pve.client().identity();
-        for need in missing {
-            plan.push(need.missing(&identity, M::NAME, &known));
+        for message in messages(&missing, &identity, M::NAME, &known) {
+            plan.push(message);
         }
         Ok(())
     }
@@ -72,7 +72,13 @@ impl Cx {
 impl Need {
     /// Other paths, where the privilege is enough too.
     pub(crate) fn or_on(mut self, paths: impl IntoIterator<Item = String>) -> Self {
-        self.others.extend(paths);
+        self.others.extend(paths.into_iter().map(|path| (path, false)));
+        self
+    }
+
+    /// Another path, where the privilege is enough too if it holds on everything below.
+    pub(crate) fn or_below(mut self, path: &str) -> Self {
+        self.others.push((path.to_owned(), true));
         self
     }
 
@@ -84,7 +90,7 @@ impl Need {
 
     fn met_by(&self, permissions: &Permissions) -> bool {
         self.met_on(&self.path, self.below, permissions)
-            || self.others.iter().any(|path| self.met_on(path, false, permissions))
+            || self.others.iter().any(|(path, below)| self.met_on(path, *below, permissions))
     }
 
     /// The permissions list some paths only; what propagates from the nearest of them above holds too.
@@ -109,20 +115,36 @@ impl Need {
         false
     }
 
-    /// The message, with only the names that this version knows.
-    fn missing(&self, identity: &str, type_name: &str, known: &BTreeSet<String>) -> Diagnostic {
-        let names: Vec<&str> = self.any_of.iter().copied().filter(|name| known.contains(*name)).collect();
-        let names = if names.is_empty() { self.any_of.to_vec() } else { names };
+    /// The alternatives that this version knows.
+    fn names(&self, known: &BTreeSet<String>) -> Vec<&'static str> {
+        let names: Vec<_> = self.any_of.iter().copied().filter(|name| known.contains(*name)).collect();
+        if names.is_empty() { self.any_of.to_vec() } else { names }
+    }
+}
+
+/// A message for each path and argument, in the order of the needs.
+fn messages(missing: &[&Need], identity: &str, type_name: &str, known: &BTreeSet<String>) -> Vec<Diagnostic> {
+    let mut groups: Vec<(&Need, Vec<Vec<&str>>)> = Vec::new();
+    for need in missing {
+        let names = need.names(known);
+        match groups.iter_mut().find(|(of, _)| of.path == need.path && of.argument == need.argument) {
+            Some((_, group)) if group.contains(&names) => {}
+            Some((_, group)) => group.push(names),
+            None => groups.push((need, vec![names])),
+        }
+    }
+    let message = |(need, names): (&Need, Vec<Vec<&str>>)| {
         let detail = format!(
             "{identity} is not allowed to make this change of a homelab_{type_name}. {}",
-            errors::how_to_grant(identity, &self.path, &names)
+            errors::how_to_grant(identity, &need.path, &names)
         );
         let message = Diagnostic::error("Permission is missing", detail);
-        match &self.argument {
+        match &need.argument {
             Some(argument) => message.at(argument.clone()),
             None => message,
         }
-    }
+    };
+    groups.into_iter().map(message).collect()
 }
 
 #[cfg(test)]
@@ -168,9 +190,39 @@ mod tests {
     #[test]
     fn the_message_names_the_privilege_of_this_version_and_the_commands() {
         let need = need("/vms/100", &["VM.GuestAgent.Audit", "VM.Monitor"]);
-        let told = need.missing("tf@pve!ci", "pve_vm", &BTreeSet::from(["VM.Monitor".to_owned()]));
+        let known = BTreeSet::from(["VM.Monitor".to_owned()]);
+        let told = messages(&[&need], "tf@pve!ci", "pve_vm", &known);
+        let [told] = &told[..] else { panic!("{told:?}") };
         assert!(told.detail.contains("pveum role add HomelabVMMonitor --privs VM.Monitor"), "{told}");
         assert!(told.detail.contains("pveum acl modify /vms/100 --tokens 'tf@pve!ci'"), "{told}");
         assert!(!told.detail.contains("GuestAgent"), "{told}");
+    }
+
+    #[test]
+    fn what_one_path_lacks_is_one_message() {
+        let needs = [
+            need("/pool/web", &["VM.Allocate"]),
+            need("/storage/fast", &["Datastore.AllocateSpace"]),
+            need("/pool/web", &["VM.Config.Disk"]),
+            need("/pool/web", &["VM.Allocate"]),
+        ];
+        let missing: Vec<&Need> = needs.iter().collect();
+        let told = messages(&missing, "tf@pve", "pve_vm", &BTreeSet::new());
+        let [pool, storage] = &told[..] else { panic!("{told:?}") };
+        assert!(pool.detail.contains("the privileges VM.Allocate, VM.Config.Disk on /pool/web"), "{pool}");
+        let granted =
+            "pveum acl modify /pool/web --users 'tf@pve' --roles HomelabVMAllocate,HomelabVMConfigDisk";
+        assert!(pool.detail.contains(granted), "{pool}");
+        assert!(
+            storage.detail.contains("the privilege Datastore.AllocateSpace on /storage/fast"),
+            "{storage}"
+        );
+    }
+
+    #[test]
+    fn another_path_may_have_to_hold_below() {
+        let need = need("/pool/web", &["VM.Allocate"]).or_below("/vms");
+        assert!(need.met_by(&granted(&[("/vms", "VM.Allocate", true)])));
+        assert!(!need.met_by(&granted(&[("/vms", "VM.Allocate", false)])));
     }
 }

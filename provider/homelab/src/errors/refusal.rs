@@ -165,17 +165,28 @@ fn forbidden(attempt: &Attempt, message: &str) -> Error {
         };
         return Error::new("Permission is missing", format!("{start} {hint}"));
     };
-    Error::new("Permission is missing", format!("{start} {}", how_to_grant(identity, path, &privileges)))
+    Error::new("Permission is missing", format!("{start} {}", how_to_grant(identity, path, &[privileges])))
 }
 
-/// Which privileges on which path a login needs, and the commands that grant the first of them.
-pub(crate) fn how_to_grant(identity: &str, path: &str, privileges: &[&str]) -> String {
-    let names = privileges.join(",");
-    let any = if privileges.len() > 1 { "one of the privileges" } else { "the privilege" };
-    let privilege = privileges.first().copied().unwrap_or_default();
-    let role = format!("Homelab{}", privilege.replace('.', ""));
-    let grant = |kind: &str, who: &str| format!("\n  pveum acl modify {path} {kind} '{who}' --roles {role}");
-    let commands = match identity.split_once('!') {
+/// Which privileges on a path a login needs, and the commands that grant them. Of alternatives one is enough, and the
+/// commands grant the first.
+pub(crate) fn how_to_grant(identity: &str, path: &str, needs: &[Vec<&str>]) -> String {
+    let names = match needs {
+        [one] if one.len() > 1 => format!("one of the privileges {}", one.join(",")),
+        [one] => format!("the privilege {}", one.join(",")),
+        many => {
+            let each: Vec<String> = many.iter().map(|names| names.join(" or ")).collect();
+            format!("the privileges {}", each.join(", "))
+        }
+    };
+    let first = || needs.iter().filter_map(|names| names.first());
+    let role = |privilege: &str| format!("Homelab{}", privilege.replace('.', ""));
+    let made: String = first()
+        .map(|privilege| format!("\n  pveum role add {} --privs {privilege}", role(privilege)))
+        .collect();
+    let roles = first().map(|privilege| role(privilege)).collect::<Vec<_>>().join(",");
+    let grant = |kind: &str, who: &str| format!("\n  pveum acl modify {path} {kind} '{who}' --roles {roles}");
+    let granted = match identity.split_once('!') {
         Some((user, _)) => format!(
             "{}{}\n\nA token with privilege separation needs both of the last lines, any other only the very last.",
             grant("--tokens", identity),
@@ -184,8 +195,8 @@ pub(crate) fn how_to_grant(identity: &str, path: &str, privileges: &[&str]) -> S
         None => grant("--users", identity),
     };
     format!(
-        "The login needs {any} {names} on {path}. Somebody with the right to change permissions can grant it on any \
-         node:\n\n  pveum role add {role} --privs {privilege}{commands}"
+        "The login needs {names} on {path}. Somebody with the right to change permissions can grant it on any \
+         node:\n{made}{granted}"
     )
 }
 

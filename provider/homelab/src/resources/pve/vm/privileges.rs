@@ -126,14 +126,19 @@ impl Change<'_> {
         needs
     }
 
-    /// A privilege on the machine, or on the pool in which it is made.
+    /// A privilege on the machine, or on the pool in which it is: the narrower of them is told.
     fn on_machine(&self, any_of: &'static [&'static str]) -> Need {
-        let need = match self.id {
-            Some(id) => need(format!("/vms/{id}"), any_of),
+        // What a pool grants holds for its members, not yet for a machine that is to join it.
+        let joins = self.prior.is_some_and(|prior| prior.pool_name != self.want.pool_name);
+        let pool = self.want.pool_name.as_ref().filter(|_| !joins);
+        let pool = pool.map(|pool| need(format!("/pool/{pool}"), any_of));
+        match (pool, self.id) {
+            (Some(pool), Some(id)) => pool.or_on([format!("/vms/{id}")]),
             // Whatever ID it gets.
-            None => need_below("/vms", any_of),
-        };
-        need.or_on(self.want.pool_name.iter().map(|pool| format!("/pool/{pool}")))
+            (Some(pool), None) => pool.or_below("/vms"),
+            (None, Some(id)) => need(format!("/vms/{id}"), any_of),
+            (None, None) => need_below("/vms", any_of),
+        }
     }
 
     /// The wire keys that the change sets, with their values.

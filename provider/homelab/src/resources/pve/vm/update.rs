@@ -275,9 +275,11 @@ mod tests {
         let values = [("scsi0", "a1:vm-100-disk-0,size=1G"), ("sata0", "none,media=cdrom")];
         let values = values.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         let current = VmConfig { values, digest: None };
-        let node: NodeName = "pve1".parse().unwrap();
-        let found =
-            super::super::config::read(super::super::named::Named::Everything, &current, Vm::nothing(node));
+        let found = super::super::config::read(
+            super::super::named::Named::Everything,
+            &current,
+            Vm::nothing("pve1".parse().unwrap()),
+        );
         assert!(!needs_stop(&found, &current));
         let mut disk = found.clone();
         let one = found.disks.as_ref().unwrap()["scsi0"].clone();
