@@ -4,9 +4,10 @@ use std::str::FromStr;
 
 use serde_json::Value as Json;
 
+use crate::number::Number;
 use crate::path::{Path, Step};
 use crate::types::Type;
-use crate::value::{Dynamic, JsonError, Number, Value};
+use crate::value::{Dynamic, JsonError, Value};
 
 /// Decodes `json` as `ty`; the path says where we are, for messages.
 pub(crate) fn decode(json: &Json, ty: &Type, path: &mut Path) -> Result<Value, JsonError> {

@@ -3,6 +3,7 @@
 // The derives name this crate by its own name, also in its own tests.
 extern crate self as tf_framework;
 
+mod activity;
 mod apply;
 pub mod codec;
 mod conform;
@@ -14,6 +15,7 @@ mod import;
 mod json;
 mod messages;
 mod model;
+mod number;
 mod operation;
 mod other;
 mod pairs;
@@ -46,6 +48,7 @@ pub use messages::{
     ReadResponse, RenewResponse, UpgradeIdentityResponse, UpgradeResponse,
 };
 pub use model::{ObjectModel, SchemaModel};
+pub use number::{Number, NumberError};
 pub use operation::Operation;
 pub use path::{Path, Step};
 pub use plan_hook::Plan;
@@ -58,4 +61,4 @@ pub use schema::{
 pub use server::Server;
 pub use types::Type;
 pub use validators::Validator;
-pub use value::{Dynamic, JsonError, Number, NumberError, Value};
+pub use value::{Dynamic, JsonError, Value};

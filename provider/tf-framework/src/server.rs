@@ -4,14 +4,13 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::activity::Activity;
 use crate::diagnostics::{Diagnostic, Diagnostics, Error, Result};
 use crate::erased::{AnyData, AnyEphemeral, AnyResource};
 use crate::messages::{
@@ -49,33 +48,7 @@ pub(crate) struct Inner {
     client: ArcSwapOption<AnyClient>,
     /// Replaced at every stop, so that only the operations running then are cancelled.
     generation: ArcSwap<CancellationToken>,
-    running: AtomicUsize,
-    changed: Notify,
-    arrival: watch::Sender<Arrival>,
-}
-
-/// How long an answer gets to arrive at the CLI, and into its state, before what was left to do afterwards is done.
-const ARRIVAL: Duration = Duration::from_secs(2);
-
-/// Whether the answers so far are known to have arrived.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Arrival {
-    /// Nobody can say; after a while they have.
-    Likely,
-    /// The CLI asked for the end, so it has them all.
-    Certain,
-    /// The CLI died, or may have.
-    Doubtful,
-}
-
-/// Counts a running operation until dropped, also when its task panics.
-struct Running(Arc<Inner>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::SeqCst);
-        self.0.changed.notify_waiters();
-    }
+    activity: Arc<Activity>,
 }
 
 /// What went wrong in an operation that panicked, without the text of the panic: it may hold secrets.
@@ -121,9 +94,7 @@ impl Server {
             context: context::<P>,
             client: ArcSwapOption::empty(),
             generation: ArcSwap::from_pointee(CancellationToken::new()),
-            running: AtomicUsize::new(0),
-            changed: Notify::new(),
-            arrival: watch::Sender::new(Arrival::Likely),
+            activity: Arc::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -139,8 +110,7 @@ impl Server {
         work: impl Future<Output = T> + Send + 'static,
         failed: impl FnOnce(Diagnostic) -> T,
     ) -> T {
-        self.inner.running.fetch_add(1, Ordering::SeqCst);
-        let running = Running(self.inner.clone());
+        let running = self.inner.activity.begin();
         let work = async move {
             let _running = running;
             work.await
@@ -330,25 +300,17 @@ impl Server {
 
     /// The CLI has every answer: what was left to do afterwards is done at once.
     pub fn answers_arrived(&self) {
-        self.inner.arrival.send_replace(Arrival::Certain);
+        self.inner.activity.answers_arrived();
     }
 
     /// Answers may not have arrived: what was left to do afterwards stays undone, for a later read to notice.
     pub fn answers_lost(&self) {
-        self.inner.arrival.send_replace(Arrival::Doubtful);
+        self.inner.activity.answers_lost();
     }
 
     /// Resolves when no operation runs.
     pub async fn idle(&self) {
-        loop {
-            let changed = self.inner.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if self.inner.running.load(Ordering::SeqCst) == 0 {
-                return;
-            }
-            changed.await;
-        }
+        self.inner.activity.idle().await;
     }
 }
 
@@ -358,25 +320,9 @@ impl Inner {
         Operation::new(timeout, &self.generation.load(), private)
     }
 
-    /// Does what operations left to do, once their answers have arrived. It counts as running, so that the end of the
-    /// process waits for it.
-    pub fn afterwards(self: &Arc<Self>, work: Afterwards) {
-        if work.0.is_empty() {
-            return;
-        }
-        self.running.fetch_add(1, Ordering::SeqCst);
-        let running = Running(self.clone());
-        tokio::spawn(async move {
-            let mut arrival = running.0.arrival.subscribe();
-            let told = arrival.wait_for(|arrival| *arrival != Arrival::Likely);
-            let doubtful = match tokio::time::timeout(ARRIVAL, told).await {
-                Ok(Ok(arrival)) => *arrival == Arrival::Doubtful,
-                Ok(Err(_)) | Err(_) => false,
-            };
-            if !doubtful {
-                futures_util::future::join_all(work.0).await;
-            }
-        });
+    /// Does what operations left to do, once their answers have arrived.
+    pub fn afterwards(&self, work: Afterwards) {
+        self.activity.afterwards(work);
     }
 
     /// The provider's context for an operation.

@@ -5,7 +5,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::value::{Number, Value};
+use crate::number::Number;
+use crate::value::Value;
 
 /// A rule for a known value.
 pub trait Validator: fmt::Debug + Send + Sync {

@@ -1,164 +1,16 @@
 //! One resource through its whole life on a service in memory, with the core's checks after each step.
 
 mod support {
+    pub mod boxes;
     pub mod core;
 }
 
-use std::cell::RefCell;
-
+use support::boxes::{Box, Provider, STORE, TYPE};
 use support::core;
 use tf_framework::prelude::*;
 use tf_framework::{
     ApplyRequest, Capabilities, ImportRequest, PlanRequest, PlanResponse, ReadRequest, Server, Severity,
 };
-
-/// What is in a slot.
-#[derive(Clone, Debug, PartialEq, Object)]
-struct Slot {
-    /// Size of the slot.
-    #[schema(validate = range(1, 100))]
-    size_gib: i64,
-    /// What the service calls it.
-    volume: Computed<String>,
-    /// How it is laid out at first.
-    #[schema(create_only)]
-    format: Option<String>,
-}
-
-/// Where the content comes from.
-#[derive(Clone, Debug, PartialEq, Object)]
-struct Source {
-    /// The image.
-    image: String,
-}
-
-/// A box.
-#[derive(Clone, Debug, Schema)]
-#[schema(name = "box", version = 1)]
-struct Box {
-    /// Name of the box.
-    #[schema(replace)]
-    name: String,
-    /// Free text.
-    comment: Option<String>,
-    /// How many.
-    #[schema(default = 2)]
-    count: Defaulted<i64>,
-    /// Where from; may be a network address in any spelling.
-    #[schema(parse)]
-    address: Option<std::net::Ipv6Addr>,
-    /// Slots by name.
-    slots: Option<BTreeMap<String, Slot>>,
-    /// What it is made from.
-    #[schema(create_only)]
-    source: Option<Source>,
-    /// Password.
-    #[schema(write_only, sensitive)]
-    password_wo: Option<String>,
-    /// Changes with the password.
-    password_wo_version: Option<i64>,
-    /// Serial number.
-    #[schema(keep)]
-    serial: Computed<i64>,
-    /// How often it was written.
-    writes: Computed<i64>,
-}
-
-thread_local! {
-    static STORE: RefCell<BTreeMap<String, Stored>> = const { RefCell::new(BTreeMap::new()) };
-}
-
-#[derive(Clone)]
-struct Stored {
-    model: Box,
-    password: Option<String>,
-    writes: i64,
-    /// Updates that found a difference in `source`.
-    sources_seen: usize,
-}
-
-struct Cx;
-
-impl Stored {
-    fn put(&mut self, want: &Box) {
-        self.model = want.clone();
-        self.writes += 1;
-        self.model.writes = self.writes.into();
-        self.model.serial = 7.into();
-        // No service remembers these.
-        self.model.source = None;
-        if let Some(password) = self.model.password_wo.take() {
-            self.password = Some(password);
-        }
-        for (name, slot) in self.model.slots.iter_mut().flatten() {
-            slot.volume = format!("vol-{name}").into();
-            slot.format = None;
-        }
-    }
-}
-
-impl Resource for Box {
-    type Cx = Cx;
-    type Id = String;
-
-    fn id(&self) -> String {
-        self.name.clone()
-    }
-
-    async fn create(_cx: &Cx, want: &Box) -> Result<String> {
-        let mut stored = Stored { model: want.clone(), password: None, writes: 0, sources_seen: 0 };
-        stored.put(want);
-        STORE.with_borrow_mut(|store| store.insert(want.name.clone(), stored));
-        Ok(want.name.clone())
-    }
-
-    async fn read(_cx: &Cx, id: &String, _prior: Option<&Box>) -> Result<Option<Box>> {
-        Ok(STORE.with_borrow(|store| store.get(id).map(|stored| stored.model.clone())))
-    }
-
-    async fn update(_cx: &Cx, id: &String, change: Change<'_, Box>) -> Result<()> {
-        STORE.with_borrow_mut(|store| {
-            if let Some(stored) = store.get_mut(id) {
-                stored.sources_seen += usize::from(change.changes(|model| &model.source));
-                stored.put(change.want);
-            }
-        });
-        Ok(())
-    }
-
-    async fn delete(_cx: &Cx, id: &String, _prior: &Box) -> Result<()> {
-        STORE.with_borrow_mut(|store| store.remove(id));
-        Ok(())
-    }
-}
-
-/// The provider block.
-#[derive(Debug, Schema)]
-#[schema(name = "homelab")]
-struct Config {}
-
-struct Provider;
-
-impl ProviderDefinition for Provider {
-    type Config = Config;
-    type Client = ();
-    type Cx = Cx;
-    const NAME: &'static str = "homelab";
-
-    fn configure(_config: Config) -> Result<()> {
-        Ok(())
-    }
-
-    fn context(_client: Option<std::sync::Arc<()>>, _operation: Operation) -> Cx {
-        Cx
-    }
-
-    fn register(registry: &mut Registry<Cx>) {
-        registry.resource::<Box>();
-    }
-}
-
-const TYPE: &str = "homelab_box";
 
 /// Plays the core for one resource.
 struct Core {
