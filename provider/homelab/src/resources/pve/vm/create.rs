@@ -10,7 +10,7 @@ use super::marker::{self, Marker};
 use super::model::Vm;
 use super::named::Pair;
 use super::takeover::{self, Resident};
-use super::{VmReference, completion, config, ownership, placement};
+use super::{VmReference, completion, config, observe, ownership, placement};
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
 
@@ -301,6 +301,10 @@ impl<'a> Create<'a> {
             (true, _) => machine.become_template().await,
             (false, true) => {
                 machine.start().await?;
+                // While a guest is waited for it may stop again.
+                if want.wait_for.is_none() {
+                    observe::started(self.cx.operation());
+                }
                 machine.wait_for_guest(want).await
             }
             (false, false) => Ok(()),

@@ -1,6 +1,7 @@
-//! Finding a machine and reading it, with two calls when it is where it was.
+//! Finding a machine and reading it, with two calls when it is where it was, and one when it was just started.
 
-use pve_client::{Error as PveError, NodeName, Pve, VmAddress, VmConfig, VmId, VmStatus};
+use pve_client::{Error as PveError, NodeName, Pve, VmAddress, VmConfig, VmId};
+use serde_json::Value as Json;
 use tf_framework::prelude::*;
 
 use super::model::{SHUTDOWN_SECONDS, Vm};
@@ -8,6 +9,9 @@ use super::named::Named;
 use super::{VmReference, completion, config, data_disks, ownership, seed, wait_for};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
+
+/// Noted while a create of ours has just started the machine: its task said so, and need not be asked again.
+const STARTED: &str = "started";
 
 /// A machine as it is now.
 #[derive(Debug)]
@@ -18,14 +22,28 @@ pub(super) struct Observed {
     pub config: VmConfig,
     /// The wire names of what waits.
     pub waiting: BTreeSet<String>,
-    /// What it does.
-    pub status: VmStatus,
+    /// Whether QEMU runs.
+    pub running: bool,
 }
 
-async fn at(pve: &Pve, at: VmAddress) -> pve_client::Result<Observed> {
-    let (pending, status) = tokio::try_join!(pve.vm_pending(&at), pve.vm_status(&at))?;
+/// Notes that the task that started a new machine has succeeded.
+pub(super) fn started(operation: &Operation) {
+    operation.set_private(STARTED, Json::Bool(true));
+}
+
+/// Whether this very operation has made and started the machine.
+fn is_started(operation: &Operation) -> bool {
+    let noted = operation.private(STARTED).is_some();
+    operation.set_private(STARTED, Json::Null);
+    noted && operation.created_id().is_some()
+}
+
+async fn at(pve: &Pve, at: VmAddress, started: bool) -> pve_client::Result<Observed> {
+    let running =
+        async { if started { Ok(true) } else { pve.vm_status(&at).await.map(|status| status.running) } };
+    let (pending, running) = tokio::try_join!(pve.vm_pending(&at), running)?;
     let waiting = pending.waiting().map(str::to_owned).collect();
-    Ok(Observed { at, config: pending.merged(), waiting, status })
+    Ok(Observed { at, config: pending.merged(), waiting, running })
 }
 
 /// Whether another node could have the machine, after the one where it was failed to say.
@@ -34,21 +52,22 @@ fn may_have_moved(error: &PveError) -> bool {
 }
 
 /// Reads a machine: where it was last, else where the cluster says it is, else wherever it is found.
-pub(super) async fn machine(
+async fn machine(
     pve: &Pve,
     id: VmId,
     hint: Option<&NodeName>,
+    started: bool,
 ) -> pve_client::Result<Option<Observed>> {
     let mut failed = None;
     if let Some(node) = hint {
-        match at(pve, VmAddress::new(node.clone(), id)).await {
+        match at(pve, VmAddress::new(node.clone(), id), started).await {
             Ok(found) => return Ok(Some(found)),
             Err(error) if may_have_moved(&error) => failed = Some(error),
             Err(error) => return Err(error),
         }
     }
     match (pve.locate(id).await?, failed) {
-        (Some(seen), _) if Some(&seen.node) != hint => match at(pve, seen).await {
+        (Some(seen), _) if Some(&seen.node) != hint => match at(pve, seen, started).await {
             Ok(found) => return Ok(Some(found)),
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error),
@@ -60,7 +79,7 @@ pub(super) async fn machine(
     // The list may be behind by a moment; only the nodes themselves know that a machine is gone.
     pve.client().forget_guests();
     match pve.find_vm(id, None).await? {
-        Some((found, _)) => match at(pve, found).await {
+        Some((found, _)) => match at(pve, found, started).await {
             Err(error) if error.is_not_found() => Ok(None),
             found => found.map(Some),
         },
@@ -80,7 +99,8 @@ pub(super) async fn read(cx: &Cx, id: &VmReference, prior: Option<&Vm>) -> Resul
         ));
     };
     let hint = prior.and_then(Vm::last_node).or(id.node.as_ref());
-    let found = machine(&pve, vm_id, hint).await.explain::<Vm>(cx, format_args!("read VM {vm_id}"))?;
+    let found = machine(&pve, vm_id, hint, is_started(operation)).await;
+    let found = found.explain::<Vm>(cx, format_args!("read VM {vm_id}"))?;
     let Some(found) = found else { return Ok(None) };
     if !ownership::is_ours(operation, &found.config) {
         ownership::warn_replaced(cx, &found.at);
@@ -122,7 +142,7 @@ fn state(id: VmId, prior: Option<&Vm>, found: &Observed, pool_name: Option<pve_c
         current_node: found.at.node.clone().into(),
         vm_id: id.number().into(),
         pool_name,
-        started: found.status.running.into(),
+        started: found.running.into(),
         migration: prior.and_then(|prior| prior.migration.clone()),
         wait_for: prior.and_then(|prior| prior.wait_for.clone()),
         pending_changes: found.waiting.clone().into(),
