@@ -107,3 +107,37 @@ fn data_disks_are_covered_where_they_are_attached_or_parked() {
         assert!(parked(&covered) && uncovered.is_empty(), "{uncovered:?} {covered:?}");
     });
 }
+
+#[test]
+fn a_given_disk_of_a_machine_in_a_pool_of_its_own_counts_by_its_own_tier() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let given =
+            DATA_DISKS.replace("  backup_tier ", "  ownership = \"transfer\"\n  backup_tier ").replace(
+                "  name       = \"database\"",
+                "  name       = \"database\"\n  pool_name  = homelab_pve_pool.web.name",
+            );
+        let pool = "resource \"homelab_pve_pool\" \"web\" {\n  name = \"web\"\n}\n";
+        let coverage = |schedule: &str| {
+            workspace.configure(&lab.provider_block(), &format!("{pool}{given}\n{schedule}"));
+            workspace.apply().ok();
+            workspace.apply().ok();
+            let found = workspace.resource("data.homelab_backup_coverage.this");
+            let of = |name: &str| -> Vec<String> {
+                let disks = found[name].as_array().into_iter().flatten().filter(|disk| disk["vm_id"] == 500);
+                disks.map(|disk| format!("{} of tier {}", disk["slot"], disk["tier_number"])).collect()
+            };
+            (of("uncovered_disks"), of("covered_disks"))
+        };
+        let disk = vec!["\"scsi1\" of tier 1".to_owned()];
+        assert_eq!(
+            coverage(""),
+            (disk.clone(), vec![]),
+            "no job has it, and the volume has the machine's name"
+        );
+        let schedule = "resource \"homelab_backup_schedule\" \"this\" {\n  tier = homelab_backup_tier.this\n  \
+                        storage_name = \"shared\"\n}\n";
+        assert_eq!(coverage(schedule), (vec![], disk));
+    });
+}

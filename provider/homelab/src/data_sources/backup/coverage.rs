@@ -7,11 +7,12 @@ use tf_framework::prelude::*;
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::resources::backup::tier_number::TierNumber;
+use crate::resources::pve::data_disk;
 
 /// Which disks of the backup tiers 1 to 4 no enabled backup job backs up, for a `check` block.
 ///
-/// A disk belongs to the tier of the guest that owns its volume, whoever has it attached. A disk that its own guest
-/// leaves out with `backup=0` is left out on purpose, and is listed apart. Jobs that are disabled or never run again
+/// A disk belongs to the tier of the guest that owns its volume, whoever has it attached, and a data disk to its own
+/// tier, wherever it is. A disk that its own guest leaves out with `backup=0` is left out on purpose, and is listed apart. Jobs that are disabled or never run again
 /// count for nothing. Templates and containers are not looked at.
 #[derive(Clone, Debug, Schema)]
 #[schema(name = "backup_coverage")]
@@ -105,8 +106,12 @@ fn tier_of(guest: &Guest) -> Option<TierNumber> {
 /// What is looked at: the slots of a guest, with volume and whether its own configuration wants a backup.
 type Slots = BTreeMap<VmId, BTreeMap<String, (String, bool)>>;
 
+/// The tiers of the data disks that are attached, by machine and slot. A volume that was given to its machine has that
+/// machine's name, and only the holder knows its tier; one of tier 0 has none.
+type DataDisks = BTreeMap<(VmId, String), Option<TierNumber>>;
+
 /// Sorts the disks of the tiers by what happens to them.
-fn judge(guests: &[Guest], jobs: &Jobs, slots: &Slots) -> BackupCoverage {
+fn judge(guests: &[Guest], jobs: &Jobs, slots: &Slots, data_disks: &DataDisks) -> BackupCoverage {
     let tiers: BTreeMap<VmId, TierNumber> =
         guests.iter().filter_map(|guest| Some((guest.id, tier_of(guest)?))).collect();
     let (mut uncovered, mut excluded, mut covered) = (Vec::new(), Vec::new(), Vec::new());
@@ -120,14 +125,16 @@ fn judge(guests: &[Guest], jobs: &Jobs, slots: &Slots) -> BackupCoverage {
         slots.iter().map(move |(slot, (volume, wanted))| (*vm, slot, volume, *wanted))
     }) {
         let owner = volume.parse::<VolumeId>().ok().and_then(|volume| volume.owner());
-        let Some(tier) = tiers.get(&owner.unwrap_or(vm)) else { continue };
+        let data_disk = data_disks.get(&(vm, slot.clone()));
+        let tier = data_disk.map_or_else(|| tiers.get(&owner.unwrap_or(vm)).copied(), |tier| *tier);
+        let Some(tier) = tier else { continue };
         let is_parked = slot.starts_with("unused");
         // The volume is judged where it is attached.
         if is_parked && attached.contains(volume) {
             continue;
         }
         let job_ids = jobs.volumes.get(volume).cloned().unwrap_or_default();
-        let on_purpose = !wanted && owner.is_none_or(|owner| owner == vm);
+        let on_purpose = !wanted && data_disk.is_none() && owner.is_none_or(|owner| owner == vm);
         let list = match (job_ids.is_empty(), on_purpose) {
             (false, _) => &mut covered,
             (true, true) => &mut excluded,
@@ -150,20 +157,38 @@ fn judge(guests: &[Guest], jobs: &Jobs, slots: &Slots) -> BackupCoverage {
 
 async fn look(pve: &Pve) -> pve_client::Result<BackupCoverage> {
     let guests = pve.guests().await?;
-    let machines = guests.iter().filter(|guest| guest.kind == GuestKind::Vm && !guest.template);
+    let machines = || guests.iter().filter(|guest| guest.kind == GuestKind::Vm && !guest.template);
     let jobs = Jobs::ask(pve).await?;
     let mut slots = jobs.guests.clone();
+    let mut data_disks = DataDisks::new();
+    for holder in machines().filter(|guest| data_disk::is_holder(guest)) {
+        let Some(config) = config(pve, holder).await? else { continue };
+        if let Some((at, tier)) = data_disk::whereabouts(&config) {
+            let tier = TierNumber::try_from(i64::from(tier)).ok();
+            data_disks.insert(at, tier.filter(|tier| tier.number() > 0));
+        }
+        slots.insert(holder.id, self::slots(&config));
+    }
     // A job tells the disks of its guests; of others, and of those that seem to have none, only the configuration does.
-    for guest in machines.filter(|guest| tier_of(guest).is_some()) {
-        if slots.get(&guest.id).is_none_or(BTreeMap::is_empty) {
-            match pve.vm_config(&VmAddress::new(guest.node.clone(), guest.id)).await {
-                Ok(config) => drop(slots.insert(guest.id, self::slots(&config))),
-                Err(error) if error.is_not_found() => {}
-                Err(error) => return Err(error),
-            }
+    let uses = |guest: &Guest| data_disks.keys().any(|(vm, _)| *vm == guest.id);
+    for guest in machines().filter(|guest| tier_of(guest).is_some() || uses(guest)) {
+        if slots.get(&guest.id).is_none_or(BTreeMap::is_empty)
+            && !data_disk::is_holder(guest)
+            && let Some(config) = config(pve, guest).await?
+        {
+            slots.insert(guest.id, self::slots(&config));
         }
     }
-    Ok(judge(&guests, &jobs, &slots))
+    Ok(judge(&guests, &jobs, &slots, &data_disks))
+}
+
+/// The configuration of a machine, unless it is gone by now.
+async fn config(pve: &Pve, guest: &Guest) -> pve_client::Result<Option<VmConfig>> {
+    match pve.vm_config(&VmAddress::new(guest.node.clone(), guest.id)).await {
+        Ok(config) => Ok(Some(config)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 impl DataSource for BackupCoverage {
@@ -225,6 +250,7 @@ mod tests {
                 (901, "unused0", "ds:vm-901-disk-0", true),
                 (901, "unused1", "ds:vm-901-disk-1", true),
             ]),
+            &DataDisks::new(),
         );
         let slots = |disks: Computed<Vec<Disk>>| -> Vec<(i64, String, i64)> {
             let disks = disks.into_known().unwrap().into_iter();
@@ -236,6 +262,30 @@ mod tests {
         );
         assert_eq!(slots(found.excluded_disks), [(101, "scsi1".to_owned(), 1)]);
         assert_eq!(slots(found.covered_disks), [(101, "scsi0".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn a_data_disk_that_was_given_to_a_machine_keeps_its_own_tier() {
+        let guests = [guest(100, Some("web")), guest(101, Some("tier-1"))];
+        let id = |number| VmId::new(number).unwrap();
+        let data_disks = DataDisks::from([
+            ((id(100), "scsi1".to_owned()), Some("2".parse().unwrap())),
+            ((id(101), "scsi1".to_owned()), None),
+        ]);
+        let found = judge(
+            &guests,
+            &Jobs::default(),
+            &slots(&[
+                (100, "scsi0", "ds:vm-100-disk-0", false),
+                (100, "scsi1", "ds:vm-100-disk-1", false),
+                (101, "scsi1", "ds:vm-101-disk-1", false),
+            ]),
+            &data_disks,
+        );
+        let uncovered = found.uncovered_disks.into_known().unwrap();
+        let uncovered: Vec<_> = uncovered.iter().map(|disk| (disk.vm_id, disk.tier_number)).collect();
+        assert_eq!(uncovered, [(100, 2)], "somebody has taken it out of the backups of its machine");
+        assert!(found.excluded_disks.into_known().unwrap().is_empty(), "what has tier 0 is not listed");
     }
 
     #[test]
@@ -253,6 +303,7 @@ mod tests {
                 (101, "scsi0", "ds:base-101-disk-0", true),
                 (102, "scsi0", "ds:vm-102-disk-0", true),
             ]),
+            &DataDisks::new(),
         );
         let uncovered = found.uncovered_disks.into_known().unwrap();
         assert_eq!(uncovered.iter().map(|disk| disk.vm_id).collect::<Vec<_>>(), [102]);

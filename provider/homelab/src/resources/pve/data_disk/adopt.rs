@@ -72,7 +72,7 @@ pub(in crate::resources::pve) async fn attached_to(
     let what = "read the holders of data disks";
     let guests = pve.guests().await.explain::<DataDisk>(cx, what)?;
     let mut found = Vec::new();
-    for guest in guests.iter().filter(|guest| guest.tags.contains(holder::TAG)) {
+    for guest in guests.iter().filter(|guest| holder::is_holder(guest)) {
         let config = match pve.vm_config(&VmAddress::new(guest.node.clone(), guest.id)).await {
             Err(error) if error.is_not_found() => continue,
             config => config.explain::<DataDisk>(cx, what)?,

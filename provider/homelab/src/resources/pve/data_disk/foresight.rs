@@ -36,7 +36,7 @@ impl Foresight<'_> {
         for (slot, holder) in disks {
             self.place(slot, holder, node.as_ref(), vm, plan);
         }
-        self.movement(disks, vm, plan).await;
+        self.movement(disks, &after, vm, plan).await;
         self.backups(disks, &after, vm, plan).await;
         Ok(())
     }
@@ -88,8 +88,15 @@ impl Foresight<'_> {
         }
     }
 
-    /// Migration, high availability and replication do not take along what a machine only refers to.
-    async fn movement(&self, disks: &[(String, Holder)], vm: Option<VmId>, plan: &mut Plan<'_, Vm>) {
+    /// Migration, high availability and replication do not take along what a machine only refers to. A machine that is
+    /// to stay where it is misses nothing.
+    async fn movement(
+        &self,
+        disks: &[(String, Holder)],
+        after: &Value,
+        vm: Option<VmId>,
+        plan: &mut Plan<'_, Vm>,
+    ) {
         let stuck: Vec<&(String, Holder)> = disks
             .iter()
             .filter(|(_, holder)| holder.record.ownership == Ownership::Holder && self.is_local(holder))
@@ -97,29 +104,35 @@ impl Foresight<'_> {
         if stuck.is_empty() || self.cluster.nodes.len() < 2 {
             return;
         }
-        let mut reasons = vec![
-            "the machine cannot migrate while it uses the disk, because the volume belongs to another machine",
-        ];
+        let mut reasons = Vec::new();
+        if after.attribute("nodes").as_elements().is_some_and(|nodes| nodes.len() > 1) {
+            reasons.push(
+                "`nodes` names several, and the machine cannot migrate while it uses the disk, because the volume belongs \
+                 to another machine",
+            );
+        }
         if let Some(vm) = vm {
             // Whoever may not see these is told the rest.
-            let managed = self.pve.ha_resource(&HaServiceId::vm(vm)).await.is_ok();
-            let jobs = self.pve.replication_jobs().await.unwrap_or_default();
-            if managed {
+            if self.pve.ha_resource(&HaServiceId::vm(vm)).await.is_ok() {
                 reasons.push(
-                    "it is managed by the high-availability service, which cannot recover it on another node",
+                    "the machine is managed by the high-availability service, which cannot recover it on another node",
                 );
             }
+            let jobs = self.pve.replication_jobs().await.unwrap_or_default();
             if jobs.iter().any(|job| job.id.guest == vm) {
-                reasons.push("its replication jobs leave the disk out without a word");
+                reasons.push("the machine's replication jobs leave the disk out without a word");
             }
+        }
+        if reasons.is_empty() {
+            return;
         }
         for (slot, holder) in stuck {
             plan.warn(
                 Path::from("data_disks").key(slot),
                 "Data disk ties to node",
                 format!(
-                    "The {} is on a storage that only its own node sees: {}. If the machine has to move, put the disk on \
-                     shared storage, or set `ownership = \"transfer\"` for it.",
+                    "The {} is on a storage that only its own node sees: {}. Put the disk on shared storage, or set \
+                     `ownership = \"transfer\"` for it while it is parked.",
                     holder.called(),
                     reasons.join("; ")
                 ),

@@ -1,6 +1,6 @@
 //! The machine that owns a data disk: finding it, and knowing that it is the one.
 
-use pve_client::{Cluster, NodeName, Params, Pve, VmAddress, VmConfig, VmId};
+use pve_client::{Cluster, Guest, NodeName, Params, Pve, VmAddress, VmConfig, VmId};
 use tf_framework::prelude::*;
 
 use super::id::DataDiskId;
@@ -92,6 +92,18 @@ pub(super) fn record(config: &VmConfig) -> Option<Record> {
     Record::find(config.value("description")?)
 }
 
+/// Whether a guest is tagged as the holder of a data disk.
+pub(crate) fn is_holder(guest: &Guest) -> bool {
+    guest.tags.contains(TAG)
+}
+
+/// The machine and the slot that the configuration of a holder names, and the number of the disk's tier.
+pub(crate) fn whereabouts(config: &VmConfig) -> Option<((VmId, String), u8)> {
+    let record = record(config)?;
+    let at = record.at?;
+    Some(((at.vm, at.slot), record.tier.number()))
+}
+
 /// The holder of a disk; nothing when it is gone, or when another machine has its number.
 pub(in crate::resources::pve) async fn find(
     cx: &Cx,
@@ -139,7 +151,7 @@ pub(super) async fn foreign(cx: &Cx, pve: &Pve, at: VmAddress, config: VmConfig)
 /// The records of every holder. It reads each of them.
 pub(super) async fn records(cx: &Cx, pve: &Pve, cluster: &Cluster) -> Result<Vec<Record>> {
     let mut records = Vec::new();
-    for guest in cluster.guests.iter().filter(|guest| guest.tags.contains(TAG)) {
+    for guest in cluster.guests.iter().filter(|guest| is_holder(guest)) {
         let found = pve.vm_config(&VmAddress::new(guest.node.clone(), guest.id)).await;
         let found = if_there(found).explain::<DataDisk>(cx, "read the holders of data disks")?;
         records.extend(found.and_then(|config| record(&config)));

@@ -22,6 +22,7 @@ mod work;
 
 use tf_framework::prelude::*;
 
+pub(crate) use holder::{is_holder, whereabouts};
 pub(crate) use id::{DataDiskId, DataDiskReference};
 pub(crate) use model::DataDisk;
 

@@ -286,7 +286,9 @@ pub(super) async fn plan(cx: &Cx, before: Option<&Value>, plan: &mut Plan<'_, Vm
     let unchanged = before.map_or(after.is_null(), |before| *before.attribute("data_disks") == after);
     let moves = before.is_some_and(|before| {
         placement::moves(before, plan.planned)
-            || before.attribute("pool_name") != plan.planned.attribute("pool_name")
+            || ["pool_name", "nodes"]
+                .iter()
+                .any(|name| before.attribute(name) != plan.planned.attribute(name))
     });
     if !after.is_set() || unchanged && !moves {
         claim(cx, plan, &after);

@@ -1,0 +1,41 @@
+//! What a plan says about data disks, and what it keeps to itself.
+
+use serde_json::json;
+use suite::data_disks::{World, machine};
+
+/// What is said when a machine gets a disk on a storage of its node alone, with the nodes that it may be on.
+async fn said(nodes: Option<&[&str]>) -> String {
+    let mut world = World::new("holder", "1");
+    world.disk_config["storage_name"] = json!("local-lvm");
+    world.converge(None, "parked").await;
+    let mut config = machine(500, Some("scsi1"));
+    if let Some(nodes) = nodes {
+        config["node_name"] = json!(null);
+        config["nodes"] = json!(nodes);
+    }
+    let run = world.apply(Some(&config)).await;
+    assert!(run.worked, "{}", run.said);
+    run.said
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_local_disk_is_worth_a_warning_only_for_a_machine_that_may_move() {
+    assert!(!said(None).await.contains("Data disk ties to node"));
+    assert!(!said(Some(&["pve1"])).await.contains("Data disk ties to node"));
+    let said = said(Some(&["pve1", "pve2"])).await;
+    assert!(said.contains("Data disk ties to node") && said.contains("`nodes` names several"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn high_availability_for_a_machine_with_a_local_disk_is_warned_of() {
+    let mut world = World::new("holder", "1");
+    world.disk_config["storage_name"] = json!("local-lvm");
+    world.converge(Some(&machine(500, None)), "without the disk").await;
+    let managed = world.lab.request(
+        "POST",
+        "/api2/json/cluster/ha/resources",
+        Some(&json!({ "sid": "vm:500", "state": "started" }).to_string()),
+    );
+    let run = world.apply(Some(&machine(500, Some("scsi1")))).await;
+    assert!(run.said.contains("managed by the high-availability service"), "{managed:?} {}", run.said);
+}
