@@ -33,9 +33,10 @@ pub struct Options {
     /// Shortest life of a task that starts, copies or destroys something, in milliseconds.
     #[arg(long, value_name = "MS", default_value = "100", value_parser = milliseconds)]
     pub task_time: Duration,
-    /// How long after its creation lists know nothing of a guest but its id, in milliseconds; up to 10 s on a real node.
-    #[arg(long, value_name = "MS", default_value = "0", value_parser = milliseconds)]
-    pub report_lag: Duration,
+    /// How long after its creation lists know nothing of a guest but its id, in milliseconds; up to 10 s on a real
+    /// node. As the profile says if not given: 1000 for `empty`, 0 for `lab`.
+    #[arg(long, value_name = "MS", value_parser = milliseconds)]
+    pub report_lag: Option<Duration>,
     /// How long a guest boots until its agent answers, in seconds on the lab's clock.
     #[arg(long, value_name = "SECONDS", default_value = "0")]
     pub guest_boot: u32,

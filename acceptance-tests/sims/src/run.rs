@@ -124,7 +124,9 @@ fn opening(
     if options.guest_boot > 0 {
         lab.guest_systems.boot_seconds = options.guest_boot;
     }
-    lab.report_lag = u64::try_from(options.report_lag.as_millis()).unwrap_or(u64::MAX);
+    lab.report_lag = options
+        .report_lag
+        .map_or(profile.report_lag, |lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX));
     if let Some(path) = &options.faults {
         lab.faults = read_json::<Faults>(path)?;
     }

@@ -11,6 +11,9 @@ use super::state::{GuestSystems, Lab, Node, Options, Storage, User, random_hex};
 /// The superuser's password, unless the profile names another.
 const PASSWORD: &str = "homelab-sim";
 
+/// Long enough that the guests which were new in the recording's lists are so when it is sent again.
+const RECORDED_REPORT_LAG: u64 = 1000;
+
 /// Why a profile cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -54,6 +57,8 @@ pub struct Profile {
     pub guest_systems: GuestSystems,
     /// Whether nodes have the hardware that mappings and configurations name. Otherwise they have none.
     pub has_mapped_hardware: bool,
+    /// How long lists know nothing of a new guest but its id, in milliseconds, unless the command line says so.
+    pub report_lag: u64,
 }
 
 /// A file that lies on a storage from the beginning.
@@ -105,6 +110,7 @@ impl Profile {
             processors: Some(2),
             bridges: vec!["vmbr0".to_owned(), "vmbr1".to_owned()],
             storages: vec![storage("local", "dir", &[("path", "/var/lib/vz"), ("content", content)])],
+            report_lag: RECORDED_REPORT_LAG,
             ..Self::default()
         }
     }

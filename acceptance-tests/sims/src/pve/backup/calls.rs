@@ -1,6 +1,6 @@
 //! `/nodes/{node}/vzdump`: a backup at once, its defaults, and the configuration in an archive.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::run::Run;
 use crate::pve::answer::{Answer, Failure};
@@ -22,7 +22,7 @@ const ROOT_ONLY: [&str; 4] = ["tmpdir", "dumpdir", "script", "job-id"];
 /// Parameters that weigh on the whole node.
 const HEAVY: [&str; 3] = ["bwlimit", "performance", "ionice"];
 /// What vzdump does where neither call, job, storage nor `/etc/vzdump.conf` says otherwise.
-const DEFAULTS: [(&str, &str); 15] = [
+const DEFAULTS: [(&str, &str); 16] = [
     ("all", "0"),
     ("bwlimit", "0"),
     ("compress", "0"),
@@ -33,6 +33,7 @@ const DEFAULTS: [(&str, &str); 15] = [
     ("notification-mode", "auto"),
     ("pigz", "0"),
     ("prune-backups", "keep-all=1"),
+    ("quiet", "0"),
     ("remove", "1"),
     ("stdexcludes", "1"),
     ("stop", "0"),
@@ -107,7 +108,10 @@ fn defaults(lab: &mut Lab, request: &Request) -> Answer {
             options.insert("prune-backups".to_owned(), prune.clone());
         }
     }
-    let answer: Map<String, Value> = shown(&options, rules("POST", "/nodes/{node}/vzdump"));
+    let mut answer: Map<String, Value> = shown(&options, rules("POST", "/nodes/{node}/vzdump"));
+    // Options that are property strings have their own defaults, and come apart.
+    answer.insert("performance".to_owned(), json!({"max-workers": 16, "pbs-entries-max": 1_048_576}));
+    answer.insert("fleecing".to_owned(), json!({"enabled": 0}));
     Ok(Value::Object(answer).into())
 }
 

@@ -53,8 +53,7 @@ struct Score {
 }
 
 fn replay(recording: &[Exchange]) -> Score {
-    let lab =
-        Lab::start("empty", &["--task-time", &TASK_TIME.as_millis().to_string(), "--report-lag", "1000"]);
+    let lab = Lab::start("empty", &["--task-time", &TASK_TIME.as_millis().to_string()]);
     let files = files::Files::serve();
     let mut client = client::Client::new(&lab, &files);
     let mut score = Score::default();
