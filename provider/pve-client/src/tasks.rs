@@ -18,6 +18,12 @@ use crate::{
 /// How many log lines an error or a list of warnings may hold.
 const TAIL: usize = 20;
 
+/// No task ends sooner, so that asking before would be a call for nothing.
+const SOONEST: Duration = Duration::from_millis(15);
+
+/// How often to ask then.
+const PACE: Pace = Pace { first: Duration::from_millis(30), longest: Duration::from_secs(1) };
+
 /// How long nobody may answer while a task runs.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -40,7 +46,10 @@ impl Pve {
     pub async fn wait(&self, upid: &Upid) -> Result<Finished> {
         let silent = Mutex::new(None);
         let ask = || self.exit_status_or_silence(upid, &silent);
-        let result = api_core::poll(&self.scope, Pace::default(), ask).await;
+        let result = match self.scope.sleep(SOONEST).await {
+            Ok(()) => api_core::poll(&self.scope, PACE, ask).await,
+            Err(over) => Err(over.into()),
+        };
         // Whatever the task did, the list of guests is old now.
         self.client.forget_guests();
         let exit = match result {

@@ -234,7 +234,7 @@ async fn refused_parameters_keep_their_names_and_a_bodiless_failure_its_reason()
 }
 
 #[tokio::test]
-async fn a_task_is_asked_for_at_once_and_then_ever_less_often() {
+async fn a_task_is_asked_for_after_a_moment_and_then_ever_less_often() {
     let (endpoint, wire) = serve(|number, _| {
         data(if number < 6 { r#"{"status":"running"}"# } else { r#"{"status":"stopped","exitstatus":"OK"}"# })
     })
@@ -247,9 +247,11 @@ async fn a_task_is_asked_for_at_once_and_then_ever_less_often() {
         "GET /api2/json/nodes/pve1/tasks/UPID%3Apve1%3A0000022A%3A0008A653%3A6B03BB63%3Aqmstart%3A100%3Aroot%40pam%3A/status \
          HTTP/1.1\nauthorization: PVEAPIToken=tf@pve!t1=abc\nhost: HOST\n\n"
     );
-    assert!(seen[0].at - started < Duration::from_millis(50), "{:?}", seen[0].at - started);
+    // No task ends sooner, so a question before that would be a call for nothing.
+    let moment = seen[0].at - started;
+    assert!((Duration::from_millis(15)..Duration::from_millis(50)).contains(&moment), "{moment:?}");
     let pauses: Vec<Duration> = seen.windows(2).map(|pair| pair[1].at - pair[0].at).collect();
-    assert!(pauses[0] >= Duration::from_millis(45), "{pauses:?}");
+    assert!(pauses[0] >= Duration::from_millis(25), "{pauses:?}");
     assert!(pauses[5] > pauses[0] * 3, "{pauses:?}");
 }
 

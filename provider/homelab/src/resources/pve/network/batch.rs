@@ -181,7 +181,7 @@ async fn lead(node: &Node, pve: &Pve, name: &NodeName) {
 
 /// Waits until nothing was staged for a while and nothing is on its way.
 async fn gather(node: &Node, pve: &Pve) -> pve_client::Result<()> {
-    let mut count = 0;
+    let mut count = node.waiting().staged.len();
     loop {
         pve.scope().sleep(GATHER).await?;
         let waiting = node.waiting();
