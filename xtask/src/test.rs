@@ -13,12 +13,17 @@ pub fn run(filter: &[String]) -> Outcome {
     // The doc tests are few and nextest does not run them.
     if has_nextest() {
         let mut tests = command("cargo", &["nextest", "run", "--workspace", "--no-fail-fast"]);
-        tests.args(filter);
+        tests.args(["--test-threads", &at_a_time().to_string()]).args(filter);
         return show(tests);
     }
     let mut tests = command("cargo", &["test", "--workspace", "--no-fail-fast"]);
     tests.args(filter);
     show(tests)
+}
+
+/// How many tests run at a time: they wait for processes and tasks more than they compute.
+fn at_a_time() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from) * 2
 }
 
 fn has_nextest() -> bool {

@@ -71,7 +71,7 @@ impl World {
     /// A lab with the pools and jobs of the tiers, a pool `web`, and a disk that is not made yet.
     #[must_use]
     pub fn new(ownership: &str, tier: &str) -> Self {
-        Self::with(&["--task-time", "5"], ownership, tier)
+        Self::with(&["--task-time", "1"], ownership, tier)
     }
 
     /// The same in a lab with further arguments.

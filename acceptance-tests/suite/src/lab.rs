@@ -4,8 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use http_body_util::Full;
+use hyper::Request;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::Value;
 
+use crate::http::Client;
 use crate::process::{binaries, wait_for};
 
 /// A running `homelab-sim`; dropping it ends it.
@@ -13,6 +17,7 @@ pub struct Lab {
     child: Child,
     folder: tempfile::TempDir,
     ready: Value,
+    client: Client,
 }
 
 impl Lab {
@@ -41,7 +46,7 @@ impl Lab {
             .spawn()
             .expect("the lab was built");
         let log = folder.path().join("lab.log");
-        let ready = wait_for("the lab's start", Duration::from_secs(30), || {
+        let ready: Value = wait_for("the lab's start", Duration::from_secs(30), || {
             if let Ok(Some(status)) = child.try_wait() {
                 let said = std::fs::read_to_string(&log).unwrap_or_default();
                 panic!("the lab ended at once with {status}: {said}");
@@ -49,17 +54,12 @@ impl Lab {
             let text = std::fs::read_to_string(&ready_file).ok()?;
             serde_json::from_str(&text).ok()
         });
-        Self { child, folder, ready }
+        let client = Client::trusting(Path::new(&told(&ready, "ca_file")));
+        Self { child, folder, ready, client }
     }
 
-    /// One line of what the lab said when it was ready.
     fn told(&self, key: &str) -> String {
-        self.ready
-            .pointer(&format!("/pve/{key}"))
-            .or_else(|| self.ready.get(key))
-            .and_then(Value::as_str)
-            .unwrap_or_else(|| panic!("the lab's ready file has no `{key}`: {}", self.ready))
-            .to_owned()
+        told(&self.ready, key)
     }
 
     /// The address of Proxmox VE, without `/api2/json`.
@@ -157,15 +157,16 @@ impl Lab {
 
     /// Whether somebody can log in with a password.
     pub fn login(&self, username: &str, password: &str) -> bool {
-        let output = Command::new("curl")
-            .args(["--silent", "--max-time", "20", "--cacert"])
-            .arg(self.ca_file())
-            .args(["--data-urlencode", &format!("username={username}")])
-            .args(["--data-urlencode", &format!("password={password}")])
-            .arg(format!("{}/api2/json/access/ticket", self.endpoint()))
-            .output()
-            .expect("curl is installed");
-        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("username", username)
+            .append_pair("password", password)
+            .finish();
+        let request = Request::post(format!("{}/api2/json/access/ticket", self.endpoint()))
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Full::from(form))
+            .expect("the lab told a usable address");
+        let answer = self.client.send(request).unwrap_or_else(|error| panic!("the login: {error}"));
+        let answer: Value = serde_json::from_slice(&answer).unwrap_or(Value::Null);
         answer["data"]["ticket"].is_string()
     }
 
@@ -175,17 +176,18 @@ impl Lab {
     }
 
     fn send(&self, api_token: &str, method: &str, path: &str, body: Option<&str>) -> Value {
-        let mut curl = Command::new("curl");
-        curl.args(["--silent", "--show-error", "--max-time", "20", "--request", method, "--cacert"])
-            .arg(self.ca_file())
-            .arg("--header")
-            .arg(format!("Authorization: PVEAPIToken={api_token}"));
-        if let Some(body) = body {
-            curl.args(["--header", "Content-Type: application/json", "--data", body]);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.endpoint()))
+            .header(AUTHORIZATION, format!("PVEAPIToken={api_token}"));
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
         }
-        let output = curl.arg(format!("{}{path}", self.endpoint())).output().expect("curl is installed");
-        assert!(output.status.success(), "{method} {path}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+        let request = request
+            .body(Full::from(body.unwrap_or_default().to_owned()))
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        let answer = self.client.send(request).unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        serde_json::from_slice(&answer).unwrap_or(Value::Null)
     }
 
     /// Everything the lab holds, which no service would tell.
@@ -209,10 +211,7 @@ impl Lab {
 
     /// Takes up a state that was read before, maybe of another lab.
     pub fn restore(&self, state: &Value) {
-        // Too long for an argument.
-        let file = self.folder.path().join("state.json");
-        std::fs::write(&file, state.to_string()).expect("the folder is ours");
-        let answer = self.request("PUT", "/lab/state", Some(&format!("@{}", file.display())));
+        let answer = self.request("PUT", "/lab/state", Some(&state.to_string()));
         assert_eq!(answer, serde_json::json!({}), "the lab refused a state of its own");
     }
 
@@ -266,4 +265,14 @@ impl Drop for Lab {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// One line of what a lab said when it was ready.
+fn told(ready: &Value, key: &str) -> String {
+    ready
+        .pointer(&format!("/pve/{key}"))
+        .or_else(|| ready.get(key))
+        .and_then(Value::as_str)
+        .unwrap_or_else(|| panic!("the lab's ready file has no `{key}`: {ready}"))
+        .to_owned()
 }

@@ -7,6 +7,7 @@ pub mod cycle;
 pub mod data_disks;
 pub mod faults;
 pub mod files;
+mod http;
 pub mod lab;
 pub mod plugin;
 pub mod process;

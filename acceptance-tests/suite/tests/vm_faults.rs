@@ -111,23 +111,25 @@ enum Operation {
 }
 
 async fn every_call(kind: &str, operation: Operation, data: Data) {
-    let lab = Lab::with(&["--task-time", "5"]);
+    let lab = Lab::with(&["--task-time", "1"]);
     let made = converge_template(&lab).await;
+    let (before, after) = (server(made, 2, 2, data), server(made, 3, 3, data));
+    let (present, config) = match operation {
+        Operation::Create => (None, Some(&before)),
+        Operation::Update => (Some(&before), Some(&after)),
+        Operation::Delete => (Some(&before), None),
+    };
+    let state = match present {
+        None => None,
+        Some(config) => converge(&lab, VM, None, Some(config), "what there is before").await,
+    };
+    let beginning = lab.state();
     let mut struck = 0;
     for n in 0..MOST_CALLS {
         let story = format!("{operation:?} with {kind} at call {n}");
-        let (before, after) = (server(made, 2, 2, data), server(made, 3, 3, data));
-        let state = match operation {
-            Operation::Create => None,
-            _ => converge(&lab, VM, None, Some(&before), &story).await,
-        };
-        let config = match operation {
-            Operation::Create => Some(&before),
-            Operation::Update => Some(&after),
-            Operation::Delete => None,
-        };
+        lab.restore(&beginning);
         let mut planted = fault(kind, n);
-        if let (Some(id), "edit_before") = (servers(&lab.state()).first(), kind) {
+        if let (Some(id), "edit_before") = (servers(&beginning).first(), kind) {
             planted["vmid"] = json!(id.parse::<u64>().expect("an id is a number"));
         }
         lab.plant(&planted);
@@ -137,41 +139,13 @@ async fn every_call(kind: &str, operation: Operation, data: Data) {
         };
         let hits = lab.unplant();
         struck += hits;
-        let (state, _, said) = left(outcome, state);
+        let (state, _, said) = left(outcome, state.clone());
         let known = state.as_ref().map(|state| format!("{:?}", state.value));
-        let state =
-            converge(&lab, VM, state, config, &format!("{story}, which left {known:?} and said {said}"))
-                .await;
-
-        let now = lab.state();
-        assert_eq!(strangers(&now), Vec::<String>::new(), "{story} left something half-made; it said {said}");
+        let story = format!("{story}, which left {known:?} and said {said}");
+        let state = converge(&lab, VM, state, config, &story).await;
         match config {
-            None => {
-                assert!(state.is_none() && servers(&now).is_empty(), "{story} left the VM");
-                assert_eq!(discs(&now), Vec::<String>::new(), "{story} left a disc; it said {said}");
-            }
-            Some(config) => {
-                let found = servers(&now);
-                assert_eq!(found.len(), 1, "{story}: the VM is there once; it said {said}");
-                let vm = &now["vms"][&found[0]];
-                assert_eq!(vm["config"]["cores"], json!(config["cpu"]["cores"].to_string()), "{story}: {vm}");
-                assert!(!vm["process"].is_null(), "{story}: the VM runs");
-                if matches!(data, Data::Documents) {
-                    let drive = vm["config"]["ide2"].as_str().and_then(|drive| drive.split(',').next());
-                    assert_eq!(discs(&now), [drive.unwrap_or_default()], "{story}: one disc; it said {said}");
-                }
-                let marker = vm["config"]["description"].as_str().unwrap_or_default();
-                assert!(!marker.contains("creating"), "{story}: the creation is complete: {marker}");
-                no_changes(&lab, state.as_ref(), config, &story).await;
-                let id = found[0].clone();
-                assert!(
-                    converge(&lab, VM, state, None, &story).await.is_none(),
-                    "{story}: it can be destroyed"
-                );
-                let last = lab.state();
-                assert!(servers(&last).is_empty() && !volumes_of(&last, &id), "{story}: {}", last["volumes"]);
-                assert_eq!(discs(&last), Vec::<String>::new(), "{story}");
-            }
+            None => is_gone(&lab, state.as_ref(), &story),
+            Some(config) => is_whole(&lab, state, config, data, &story).await,
         }
         if hits == 0 {
             assert!(struck > 0, "{kind} never struck");
@@ -179,6 +153,36 @@ async fn every_call(kind: &str, operation: Operation, data: Data) {
         }
     }
     panic!("{operation:?} makes more than {MOST_CALLS} calls");
+}
+
+/// Nothing of the VM is left.
+fn is_gone(lab: &Lab, state: Option<&State>, story: &str) {
+    let now = lab.state();
+    assert_eq!(strangers(&now), Vec::<String>::new(), "{story}: left something half-made");
+    assert!(state.is_none() && servers(&now).is_empty(), "{story}: left the VM");
+    assert_eq!(discs(&now), Vec::<String>::new(), "{story}: left a disc");
+}
+
+/// The VM is there once, as configured and complete, the next plan is empty, and it can be destroyed without a rest.
+async fn is_whole(lab: &Lab, state: Option<State>, config: &Value, data: Data, story: &str) {
+    let now = lab.state();
+    assert_eq!(strangers(&now), Vec::<String>::new(), "{story}: left something half-made");
+    let found = servers(&now);
+    assert_eq!(found.len(), 1, "{story}: the VM is there once");
+    let vm = &now["vms"][&found[0]];
+    assert_eq!(vm["config"]["cores"], json!(config["cpu"]["cores"].to_string()), "{story}: {vm}");
+    assert!(!vm["process"].is_null(), "{story}: the VM runs");
+    if matches!(data, Data::Documents) {
+        let drive = vm["config"]["ide2"].as_str().and_then(|drive| drive.split(',').next());
+        assert_eq!(discs(&now), [drive.unwrap_or_default()], "{story}: one disc");
+    }
+    let marker = vm["config"]["description"].as_str().unwrap_or_default();
+    assert!(!marker.contains("creating"), "{story}: the creation is complete: {marker}");
+    no_changes(lab, state.as_ref(), config, story).await;
+    assert!(converge(lab, VM, state, None, story).await.is_none(), "{story}: it can be destroyed");
+    let last = lab.state();
+    assert!(servers(&last).is_empty() && !volumes_of(&last, &found[0]), "{story}: {}", last["volumes"]);
+    assert_eq!(discs(&last), Vec::<String>::new(), "{story}");
 }
 
 async fn converge_template(lab: &Lab) -> u64 {
