@@ -15,6 +15,7 @@ pub mod firewall;
 pub mod formats;
 pub mod handlers;
 pub mod http;
+pub mod lxc;
 pub mod params;
 pub mod permissions;
 pub mod profile;

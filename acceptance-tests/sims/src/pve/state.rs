@@ -10,6 +10,7 @@ use super::backup::schedule::Scheduler;
 use super::content::volume::Volumes;
 use super::firewall::scope::Firewall;
 use super::handlers::replication_runs::Replications;
+use super::lxc::container::Container;
 use super::qemu::vm::Vm;
 use super::release::Release;
 use super::tasks::Tasks;
@@ -41,6 +42,8 @@ pub struct Lab {
     pub nodes: BTreeMap<String, Node>,
     /// Virtual machines by id.
     pub vms: BTreeMap<u32, Vm>,
+    /// Containers by id.
+    pub containers: BTreeMap<u32, Container>,
     /// What lies on the storages.
     pub volumes: Volumes,
     /// What runs inside the VMs.

@@ -5,6 +5,7 @@ mod bench;
 mod clock;
 mod cluster;
 mod config;
+mod containers;
 mod create;
 mod disks;
 mod firewall;

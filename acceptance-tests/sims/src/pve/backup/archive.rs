@@ -56,10 +56,10 @@ impl Archive {
 /// What compressed archives end with.
 fn extension(compress: &str) -> &'static str {
     match compress {
-        "zstd" => "vma.zst",
-        "gzip" => "vma.gz",
-        "1" | "lzo" => "vma.lzo",
-        _ => "vma",
+        "zstd" => ".zst",
+        "gzip" => ".gz",
+        "1" | "lzo" => ".lzo",
+        _ => "",
     }
 }
 
@@ -67,13 +67,15 @@ impl Lab {
     /// The name of a backup that a node begins now, and its format.
     pub fn backup_name(&self, node: &str, storage: &Storage, vmid: u32, compress: &str) -> (String, String) {
         let now = self.now();
+        let (group, kind, container) =
+            if self.containers.contains_key(&vmid) { ("ct", "lxc", "tar") } else { ("vm", "qemu", "vma") };
         if storage.kind == "pbs" {
             let moment = local(now, &jiff::tz::TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-            return (format!("backup/vm/{vmid}/{moment}"), "pbs-vm".to_owned());
+            return (format!("backup/{group}/{vmid}/{moment}"), format!("pbs-{group}"));
         }
         let moment = local(now, &self.zone_of(node)).strftime("%Y_%m_%d-%H_%M_%S").to_string();
-        let format = extension(compress);
-        (format!("backup/vzdump-qemu-{vmid}-{moment}.{format}"), format.to_owned())
+        let format = format!("{container}{}", extension(compress));
+        (format!("backup/vzdump-{kind}-{vmid}-{moment}.{format}"), format)
     }
 
     /// The backup with this id, as a node sees it.

@@ -51,6 +51,7 @@ pub fn restore(lab: &mut Lab, request: &Request, options: Options) -> Answer {
             }
         }
         None => {
+            lab.require_free_id(vmid).map_err(|reason| refused(&reason))?;
             lab.vms.insert(vmid, Vm::on(&node));
             lab.mark_fresh(vmid);
         }

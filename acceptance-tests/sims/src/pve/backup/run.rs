@@ -103,7 +103,8 @@ impl Run {
         if all && may.is_err() {
             return self.next(lab, upid, index + 1, failed);
         }
-        lab.tasks.log(upid, format!("INFO: Starting Backup of VM {vmid} (qemu)"));
+        let kind = lab.guest_title(vmid).map_or("qemu", |(kind, _)| kind);
+        lab.tasks.log(upid, format!("INFO: Starting Backup of VM {vmid} ({kind})"));
         match may.and_then(|()| lab.lock_for_backup(&self.node, vmid)) {
             Ok(()) => {
                 let finish = move |lab: &mut Lab, upid: &Upid| {
@@ -139,7 +140,7 @@ impl Run {
     /// Writes the backup of one guest and prunes its older ones.
     fn save(&self, lab: &mut Lab, upid: &Upid, vmid: u32) -> Result<(), Failure> {
         let storage = target(lab, &self.node, self.storage())?.clone();
-        let vm = lab.vm(&self.node, vmid)?.clone();
+        let name = lab.guest_title(vmid).map_or_else(String::new, |(_, name)| name);
         let keep = self.keep(&storage);
         let prunes = self.option("remove") != Some("0");
         if let Some(limit) = keep.limit().filter(|_| !prunes) {
@@ -151,10 +152,14 @@ impl Run {
                 )));
             }
         }
-        let (name, format) =
-            lab.backup_name(&self.node, &storage, vmid, self.option("compress").unwrap_or("0"));
-        let id = VolumeId::new(self.storage(), name);
-        let archive = lab.read_guest(&self.node, vmid, &vm, &id, upid)?;
+        let compress = self.option("compress").unwrap_or("0");
+        let (file, format) = lab.backup_name(&self.node, &storage, vmid, compress);
+        let id = VolumeId::new(self.storage(), file);
+        let archive = if lab.containers.contains_key(&vmid) {
+            lab.read_container(&self.node, vmid, upid)?
+        } else {
+            lab.read_guest(&self.node, vmid, &id, upid)?
+        };
         let path = naming::path(self.storage(), &storage, &id.name).map_err(Failure::died)?;
         lab.tasks.log(upid, format!("INFO: creating vzdump archive '{path}'"));
         let size = archive.size();
@@ -174,7 +179,7 @@ impl Run {
             used: size,
             created_at: lab.now(),
             vmid: Some(vmid),
-            notes: self.notes(lab, vmid, &vm)?,
+            notes: self.notes(lab, vmid, &name)?,
             protected: self.option("protected") == Some("1"),
             archive: Some(archive),
             ..Volume::default()
@@ -196,7 +201,7 @@ impl Run {
     }
 
     /// The notes of a backup, from their template.
-    fn notes(&self, lab: &Lab, vmid: u32, vm: &Vm) -> Result<Option<String>, Failure> {
+    fn notes(&self, lab: &Lab, vmid: u32, guest: &str) -> Result<Option<String>, Failure> {
         let Some(template) = self.option("notes-template") else { return Ok(None) };
         let mut notes = String::new();
         let mut rest = template;
@@ -205,7 +210,7 @@ impl Run {
             notes.push_str(&unescaped(before));
             notes.push_str(&match name {
                 "cluster" => lab.cluster_name.clone().unwrap_or_else(|| "standalone node".to_owned()),
-                "guestname" => vm.display_name(vmid),
+                "guestname" => guest.to_owned(),
                 "node" => self.node.clone(),
                 "vmid" => vmid.to_string(),
                 unknown => {
@@ -250,6 +255,11 @@ impl Lab {
     }
 
     fn lock_for_backup(&mut self, node: &str, vmid: u32) -> Result<(), Failure> {
+        if let Some(container) = self.containers.get_mut(&vmid).filter(|container| container.node == node) {
+            container.require_no_lock()?;
+            container.config.insert("lock".to_owned(), "backup".to_owned());
+            return Ok(());
+        }
         let vm = self.vm(node, vmid).map_err(|_| Failure::died(format!("unable to find VM '{vmid}'")))?;
         vm.require_no_lock()?;
         let path = lock_file(vmid);
@@ -261,6 +271,11 @@ impl Lab {
     }
 
     fn unlock_after_backup(&mut self, vmid: u32) {
+        if let Some(container) =
+            self.containers.get_mut(&vmid).filter(|found| found.get("lock") == Some("backup"))
+        {
+            container.config.remove("lock");
+        }
         self.change_vm(vmid, |vm| {
             if vm.get("lock") == Some("backup") {
                 vm.config.remove("lock");
@@ -273,10 +288,10 @@ impl Lab {
         &mut self,
         node: &str,
         vmid: u32,
-        vm: &Vm,
         backup: &VolumeId,
         upid: &Upid,
     ) -> Result<Archive, Failure> {
+        let vm = &self.vm(node, vmid)?.clone();
         let mut config = vm.config.clone();
         config.retain(|key, _| !is_unused_key(key) && !matches!(key.as_str(), "lock" | "parent" | "vmstate"));
         let mut archive = Archive { config, ..Archive::default() };

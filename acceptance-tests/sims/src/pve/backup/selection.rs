@@ -1,7 +1,5 @@
 //! Which guests a backup takes, where they run, and which of their disks.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use crate::pve::answer::{Answer, Failure};
@@ -52,10 +50,10 @@ impl Lab {
         let mut chosen: Vec<u32> = match options.get("pool").filter(|pool| !pool.is_empty()) {
             Some(pool) => {
                 let members = self.pools.get(pool).into_iter().flat_map(|pool| pool.guests.iter().copied());
-                members.filter(|vmid| self.vms.contains_key(vmid) && !excluded.contains(vmid)).collect()
+                members.filter(|vmid| self.has_guest(*vmid) && !excluded.contains(vmid)).collect()
             }
             None if means_all(options) => {
-                self.vms.keys().copied().filter(|vmid| !excluded.contains(vmid)).collect()
+                self.guest_ids().into_iter().filter(|vmid| !excluded.contains(vmid)).collect()
             }
             None => ids(options, "vmid"),
         };
@@ -66,13 +64,33 @@ impl Lab {
 
     /// Chosen guests that a node backs up: its own, and those that exist nowhere, so that their loss is seen.
     pub fn chosen_on(&self, node: &str, options: &Options) -> Vec<u32> {
-        let here = |vmid: &u32| self.vms.get(vmid).is_none_or(|vm| vm.node == node);
+        let here = |vmid: &u32| self.node_of_guest(*vmid).is_none_or(|at| at == node);
         self.chosen(options).into_iter().filter(here).collect()
     }
 
-    /// Chosen guests that exist.
-    fn covered(&self, options: &Options) -> BTreeMap<u32, &Vm> {
-        self.chosen(options).into_iter().filter_map(|vmid| Some((vmid, self.vms.get(&vmid)?))).collect()
+    /// Kind and name of a guest.
+    pub fn guest_title(&self, vmid: u32) -> Option<(&'static str, String)> {
+        if let Some(vm) = self.vms.get(&vmid) {
+            return Some(("qemu", vm.display_name(vmid)));
+        }
+        Some(("lxc", self.containers.get(&vmid)?.display_name(vmid)))
+    }
+
+    /// Disks or mount points of a guest, with file and whether a backup has them, and why.
+    fn backup_volumes(&self, vmid: u32) -> Vec<(String, String, bool, &'static str)> {
+        if let Some(container) = self.containers.get(&vmid) {
+            let mounts = container.mounts().map(|(key, mount)| {
+                let (wanted, reason) = mount.inclusion(key);
+                (key.to_owned(), mount.source, wanted, reason)
+            });
+            return mounts.collect();
+        }
+        let Some(vm) = self.vms.get(&vmid) else { return Vec::new() };
+        let disks = vm.drives().filter_map(|(slot, drive)| {
+            let (wanted, reason) = inclusion(vm, slot, &drive)?;
+            Some((slot.to_owned(), drive.file, wanted, reason))
+        });
+        disks.collect()
     }
 }
 
@@ -80,16 +98,16 @@ fn included(lab: &mut Lab, request: &Request) -> Answer {
     let id = request.params.text_or_empty("id");
     let file = lab.file(FILE);
     let entry = file.get(id).ok_or_else(|| Failure::parameter("id", format!("No such job '{id}'")))?;
-    let guests = lab.covered(&entry.options).into_iter().map(|(vmid, vm)| {
-        let disks = vm.drives().filter_map(|(slot, drive)| {
-            let (wanted, reason) = inclusion(vm, slot, &drive)?;
-            Some(json!({
-                "id": format!("{vmid}:{slot}"), "name": drive.file, "leaf": 1, "included": i32::from(wanted),
+    let guests = lab.chosen(&entry.options).into_iter().filter_map(|vmid| {
+        let (kind, name) = lab.guest_title(vmid)?;
+        let volumes = lab.backup_volumes(vmid).into_iter().map(|(slot, file, wanted, reason)| {
+            json!({
+                "id": format!("{vmid}:{slot}"), "name": file, "leaf": 1, "included": i32::from(wanted),
                 "reason": reason,
-            }))
+            })
         });
-        let children: Vec<Value> = disks.collect();
-        json!({"id": vmid, "name": vm.display_name(vmid), "type": "qemu", "leaf": 0, "children": children})
+        let children: Vec<Value> = volumes.collect();
+        Some(json!({"id": vmid, "name": name, "type": kind, "leaf": 0, "children": children}))
     });
     Ok(json!({ "children": guests.collect::<Vec<Value>>() }).into())
 }
@@ -101,10 +119,13 @@ fn index(_: &mut Lab, _: &Request) -> Answer {
 fn not_covered(lab: &mut Lab, request: &Request) -> Answer {
     let jobs = lab.file(FILE).entries;
     let covered: Vec<u32> = jobs.iter().flat_map(|entry| lab.chosen(&entry.options)).collect();
-    let left = lab.vms.iter().filter(|(vmid, _)| {
+    let left = lab.guest_ids().into_iter().filter(|vmid| {
         !covered.contains(vmid) && lab.allows(&request.who, &format!("/vms/{vmid}"), &["VM.Audit"])
     });
-    let left = left.map(|(vmid, vm)| json!({"vmid": vmid, "name": vm.display_name(*vmid), "type": "qemu"}));
+    let left = left.filter_map(|vmid| {
+        let (kind, name) = lab.guest_title(vmid)?;
+        Some(json!({"vmid": vmid, "name": name, "type": kind}))
+    });
     Ok(left.collect::<Vec<Value>>().into())
 }
 

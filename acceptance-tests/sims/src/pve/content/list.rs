@@ -110,7 +110,7 @@ fn entry(lab: &Lab, id: &VolumeId, volume: &Volume) -> Value {
         "size": volume.size,
         "ctime": volume.created_at,
     });
-    if volume.content == "images" {
+    if matches!(volume.content.as_str(), "images" | "rootdir") {
         item["vmid"] = volume.vmid.into();
         if lab.storages.get(&id.storage).is_some_and(super::naming::is_file_based) {
             item["used"] = volume.used.into();
@@ -119,7 +119,8 @@ fn entry(lab: &Lab, id: &VolumeId, volume: &Volume) -> Value {
     }
     if let Some(vmid) = volume.vmid.filter(|_| volume.content == "backup") {
         item["vmid"] = vmid.into();
-        item["subtype"] = "qemu".into();
+        let is_container = id.name.contains("/vzdump-lxc-") || volume.format == "pbs-ct";
+        item["subtype"] = if is_container { "lxc" } else { "qemu" }.into();
     }
     if let Some(notes) = &volume.notes {
         item["notes"] = notes.as_str().into();

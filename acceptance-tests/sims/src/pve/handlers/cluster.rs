@@ -80,13 +80,13 @@ fn set_options(lab: &mut Lab, request: &Request) -> Answer {
 
 fn next_id(lab: &mut Lab, request: &Request) -> Answer {
     if let Some(wanted) = request.params.integer("vmid") {
-        if u32::try_from(wanted).is_ok_and(|vmid| lab.vms.contains_key(&vmid)) {
+        if u32::try_from(wanted).is_ok_and(|vmid| lab.has_guest(vmid)) {
             return Err(Failure::parameter("vmid", format!("VM {wanted} already exists")));
         }
         return Ok(wanted.to_string().into());
     }
     let (lower, upper) = lab.next_id_range();
-    match (lower..upper).find(|vmid| !lab.vms.contains_key(vmid)) {
+    match (lower..upper).find(|vmid| !lab.has_guest(*vmid)) {
         Some(vmid) => Ok(vmid.to_string().into()),
         None => Err(Failure::died(format!("unable to get any free VMID in range [{lower}, {upper}]"))),
     }

@@ -48,7 +48,7 @@ fn root(_: &mut Lab, _: &Request) -> Answer {
 }
 
 /// Every literal name below the method's path, under the key that its links name.
-fn below(_: &mut Lab, request: &Request) -> Answer {
+pub fn below(_: &mut Lab, request: &Request) -> Answer {
     let link = request.method.links.first().map_or("{subdir}", String::as_str);
     let key = link.trim_matches(['{', '}']);
     let prefix = format!("{}/", request.method.path);

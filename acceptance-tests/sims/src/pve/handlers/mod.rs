@@ -5,7 +5,6 @@ pub mod acme;
 pub mod backup_jobs;
 pub mod cluster;
 pub mod consoles;
-pub mod containers;
 pub mod disks;
 pub mod domains;
 pub mod figures;
@@ -107,7 +106,6 @@ const NOUNS: &[&[Route]] = &[
     acme::ROUTES,
     backup_jobs::ROUTES,
     consoles::ROUTES,
-    containers::ROUTES,
     disks::ROUTES,
     figures::ROUTES,
     mapping::ROUTES,
@@ -127,6 +125,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         .iter()
         .chain(super::content::ROUTES)
         .chain(super::backup::ROUTES)
+        .chain(super::lxc::ROUTES)
         .chain(super::firewall::ROUTES);
     NOUNS.iter().chain(parts).copied().flatten()
 }

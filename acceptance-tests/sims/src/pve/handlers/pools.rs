@@ -143,7 +143,7 @@ fn deleted(lab: &mut Lab, request: &Request) -> Answer {
     let below = format!("{id}/");
     let nested =
         lab.pools.keys().find(|other| other.starts_with(&below)).map(|other| format!("pool '{other}'"));
-    let guest = pool.guests.iter().find(|vmid| lab.vms.contains_key(vmid)).map(|vmid| format!("VM {vmid}"));
+    let guest = pool.guests.iter().find(|vmid| lab.has_guest(**vmid)).map(|vmid| format!("VM {vmid}"));
     let storage = pool.storages.iter().find(|storage| lab.storages.contains_key(*storage));
     let storage = storage.map(|storage| format!("storage '{storage}'"));
     if let Some(what) = nested.or(guest).or(storage) {

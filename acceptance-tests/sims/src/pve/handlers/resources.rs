@@ -26,8 +26,9 @@ fn list(lab: &mut Lab, request: &Request) -> Answer {
         entries.extend(seen.map(|id| json!({"id": format!("/pool/{id}"), "type": "pool", "pool": id})));
     }
     if wanted("vm") {
-        let seen = lab.vms.keys().filter(|vmid| lab.allows(who, &format!("/vms/{vmid}"), &["VM.Audit"]));
-        entries.extend(seen.map(|vmid| lab.guest_resource(*vmid, true)));
+        let guests = lab.guest_ids().into_iter();
+        let seen = guests.filter(|vmid| lab.allows(who, &format!("/vms/{vmid}"), &["VM.Audit"]));
+        entries.extend(seen.map(|vmid| lab.guest_resource(vmid, true)));
     }
     if wanted("node") {
         entries.extend(lab.nodes.iter().map(|(name, node)| lab.node_resource(who, name, node, true)));
@@ -50,15 +51,21 @@ fn list(lab: &mut Lab, request: &Request) -> Answer {
 impl Lab {
     /// A guest in lists of resources; `full` adds what members of pools do not show.
     pub fn guest_resource(&self, vmid: u32, full: bool) -> Value {
-        let Some(vm) = self.vms.get(&vmid) else { return Value::Null };
+        let (vm, container) = (self.vms.get(&vmid), self.containers.get(&vmid));
+        let Some(node) = self.node_of_guest(vmid) else { return Value::Null };
+        let kind = if container.is_some() { "lxc" } else { "qemu" };
         let mut entry = json!({
-            "id": format!("qemu/{vmid}"), "type": "qemu", "vmid": vmid, "node": vm.node, "status": "unknown",
+            "id": format!("{kind}/{vmid}"), "type": kind, "vmid": vmid, "node": node, "status": "unknown",
         });
         if full {
+            let option = |key: &str| match container {
+                Some(container) => container.get(key),
+                None => vm.and_then(|vm| vm.get(key)),
+            };
             let beside = [
                 ("pool", self.pool_of_guest(vmid)),
-                ("lock", vm.get("lock")),
-                ("tags", vm.get("tags").filter(|tags| !tags.trim().is_empty())),
+                ("lock", option("lock")),
+                ("tags", option("tags").filter(|tags| !tags.trim().is_empty())),
                 ("hastate", self.ha_state(vmid)),
             ];
             for (key, value) in beside {
@@ -68,8 +75,11 @@ impl Lab {
             }
         }
         let fresh = self.fresh_guests.get(&vmid).is_some_and(|end| Instant::now() < *end);
-        if !fresh && self.nodes.get(&vm.node).is_some_and(|node| !node.offline) {
-            self.add_figures(&mut entry, vmid, vm);
+        if !fresh && self.nodes.get(node).is_some_and(|node| !node.offline) {
+            match container {
+                Some(container) => self.add_container_figures(&mut entry, vmid, container),
+                None => vm.into_iter().for_each(|vm| self.add_figures(&mut entry, vmid, vm)),
+            }
         }
         entry
     }

@@ -124,6 +124,9 @@ impl Cloning {
             }
         }
         self.check_shared(lab, options)?;
+        if lab.containers.contains_key(&self.newid) {
+            lab.require_free_id(self.newid).map_err(Failure::died)?;
+        }
         if lab.vms.contains_key(&self.newid) {
             return Err(Failure::died(format!(
                 "unable to create VM {}: config file already exists",

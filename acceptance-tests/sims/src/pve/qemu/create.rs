@@ -52,10 +52,8 @@ fn create(lab: &mut Lab, request: &Request) -> Answer {
         return crate::pve::backup::restore::restore(lab, request, options);
     }
     let options = requested(lab, request)?;
-    if let Some(vm) = lab.vms.get(&vmid) {
-        let message = format!("unable to create VM {vmid} - VM {vmid} already exists on node '{}'", vm.node);
-        return Err(Failure::died(message));
-    }
+    lab.require_free_id(vmid)
+        .map_err(|reason| Failure::died(format!("unable to create VM {vmid} - {reason}")))?;
     let mut vm = Vm::on(&node);
     vm.set("lock", "create");
     lab.vms.insert(vmid, vm);
