@@ -116,6 +116,12 @@ pub(crate) fn path(path: &Path) -> AttributePath {
     AttributePath { steps: steps.collect() }
 }
 
+/// Whether the CLIs show where a path leads: they quote the line of an argument of the top level, and of one inside it only
+/// where the resource begins.
+fn is_shown(path: &Path) -> bool {
+    path.0.iter().filter(|step| matches!(step, Step::Attribute(_))).count() < 2
+}
+
 /// Writes a message.
 pub(crate) fn diagnostic(message: Diagnostic) -> wire::Diagnostic {
     let severity = match message.severity {
@@ -125,7 +131,12 @@ pub(crate) fn diagnostic(message: Diagnostic) -> wire::Diagnostic {
     wire::Diagnostic {
         severity: severity.into(),
         summary: message.summary,
-        detail: message.detail,
+        detail: match message.path.as_ref().filter(|path| !is_shown(path)).map(Path::to_string) {
+            Some(place) if !message.detail.contains(&place) => {
+                format!("{}\n\nThis is about `{place}`.", message.detail)
+            }
+            _ => message.detail,
+        },
         attribute: message.path.filter(|path| !path.is_root()).as_ref().map(path),
     }
 }
@@ -141,5 +152,22 @@ pub(crate) fn timestamp(time: SystemTime) -> prost_types::Timestamp {
     prost_types::Timestamp {
         seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
         nanos: i32::try_from(since.subsec_nanos()).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_the_place_that_the_clis_do_not_show() {
+        let said = |path: &Path, detail: &str| {
+            diagnostic(Diagnostic::error("Wrong", detail).at(path.clone())).detail
+        };
+        let nested = Path::from("disks").key("scsi0").then("size_gib");
+        assert_eq!(said(&nested, "Too big."), "Too big.\n\nThis is about `disks[\"scsi0\"].size_gib`.");
+        assert_eq!(said(&"memory.size_mib".into(), "Lower `memory.size_mib`."), "Lower `memory.size_mib`.");
+        assert_eq!(said(&"name".into(), "Too long."), "Too long.");
+        assert_eq!(said(&Path::from("nodes").index(1), "No such node."), "No such node.");
     }
 }
