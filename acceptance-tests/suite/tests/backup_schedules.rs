@@ -24,11 +24,15 @@ fn a_schedule_lives_and_leaves_nothing() {
         ),
         schedule(
             "number = 2",
-            "notes_template = \"{{guestname}}\"\n  lock_wait_minutes = 300\n  fleecing = { enabled = true }",
+            "notes_template = \"{{guestname}}\"\n  lock_wait_minutes = 300\n  fleecing = { enabled = true }\n  bandwidth_limit_kib_per_second = 1024",
         ),
-        schedule("number = 2", ""),
+        schedule(
+            "number = 2\n  prune_backups = { keep_last = 13, keep_hourly = 1, keep_daily = 1, keep_weekly = 20, keep_monthly = 1, \
+             keep_yearly = 1 }",
+            "job_id = \"weekly\"",
+        ),
     ];
-    live(&steps, &[("homelab_backup_schedule.this", "tier-2-shared")], |lab| {
+    live(&steps, &[("homelab_backup_schedule.this", "weekly")], |lab| {
         assert_eq!(names(lab, "/api2/json/cluster/backup", "id"), Vec::<String>::new());
     });
 }

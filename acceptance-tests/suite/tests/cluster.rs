@@ -34,7 +34,14 @@ fn a_backup_job_lives_and_leaves_nothing() {
                 "schedule = \"21:00 UTC\"\nstorage_name = \"local\"\npool_name = homelab_pve_pool.p.name\nenabled = false",
             ),
             job(
-                "schedule = \"sat 03:00\"\nall = true\nexclude_vm_ids = [103]\nnode_name = \"pve1\"\nprune = false",
+                "schedule = \"sat 03:00\"\nall = true\nexclude_vm_ids = [103]\nnode_name = \"pve1\"\nprune = false\ncompression = \
+                 \"gzip\"\npigz_threads = 2\nio_priority = 8\nstandard_excludes = false\nmode = \"stop\"\nstop_wait_minutes = \
+                 30\nnotification_mode = \"legacy-sendmail\"\npbs_change_detection_mode = \"metadata\"",
+            ),
+            job(
+                "schedule = \"sat 03:00\"\nall = true\nstorage_name = \"local\"\nstandard_excludes = true\nmode = \
+                 \"suspend\"\nnotification_mode = \"auto\"\nperformance = { pbs_entries_max = 100000 }\nprune_backups = { \
+                 keep_last = 1, keep_hourly = 2, keep_daily = 3, keep_weekly = 4, keep_monthly = 5, keep_yearly = 6 }",
             ),
         ],
         &[("homelab_pve_backup_job.this", "nightly")],
@@ -131,16 +138,20 @@ fn a_zfs_pool_lives_protected_and_leaves_nothing() {
         resource(
             "zfs_pool",
             &format!(
-                "node_name = \"pve1\"\nname = \"tank\"\nraid_level = \"mirror\"\ndevices = [\"/dev/sdb\", \"/dev/sdc\"]\n{body}"
+                "node_name = \"pve1\"\nname = \"tank\"\nraid_level = \"mirror\"\ndevices = [\"/dev/sdb\", \
+                 \"/dev/sdc\"]\n{body}"
             ),
         )
     };
     with_each_cli(|cli| {
         let lab = Lab::start();
         let workspace = Workspace::new(cli);
-        workspace.configure(&lab.provider_block(), &pool(""));
-        workspace.apply().ok();
-        workspace.plan_is_empty();
+        // What matters only when the pool is made can be left out afterwards.
+        for body in ["sector_size_exponent = 13\ncompression = \"zstd\"", ""] {
+            workspace.configure(&lab.provider_block(), &pool(body));
+            workspace.apply().ok();
+            workspace.plan_is_empty();
+        }
         workspace.forget("homelab_pve_zfs_pool.this").ok();
         workspace.import("homelab_pve_zfs_pool.this", "pve1/tank").ok();
         workspace.plan_is_empty();
@@ -176,7 +187,20 @@ fn options_of_the_cluster_are_set_and_given_back() {
                  u2f = { app_id = \"https://pve.example.test:8006\" }\n\
                  location = { latitude = 52.52, longitude = 13.405, name = \"attic\" }",
             ),
-            resource("cluster_options", "max_workers = 4\nbandwidth_limits = { clone_kib_per_second = 100 }"),
+            resource(
+                "cluster_options",
+                "consent_text = \"Be kind.\"\nconsole = \"xtermjs\"\nemail_from = \"pve@example.test\"\nhttp_proxy = \
+                 \"http://192.0.2.8:3128\"\nreplication = { type = \"insecure\", network = \"10.0.0.0/24\" }\nnotices = { \
+                 replication = \"never\" }\ntag_style = { case_sensitive = true, ordering = \"alphabetical\" }\nuser_tag_access = { \
+                 user_allow = \"list\", user_allow_list = [\"prod\", \"test\"] }\nwebauthn = { relying_party = \"home\", domain = \
+                 \"example.test\", origin = \"https://pve.example.test:8006\" }\nbandwidth_limits = { default_kib_per_second = \
+                 1, migration_kib_per_second = 2, move_kib_per_second = 3, restore_kib_per_second = 4 }",
+            ),
+            resource(
+                "cluster_options",
+                "consent_text = \"Be kinder.\"\nconsole = \"html5\"\nuser_tag_access = { user_allow = \"free\" }\nmax_workers = \
+                 4\nbandwidth_limits = { clone_kib_per_second = 100 }",
+            ),
         ],
         &[("homelab_pve_cluster_options.this", "cluster")],
         |lab| {
@@ -194,7 +218,7 @@ fn a_node_is_set_up_and_only_what_is_managed_is_seen() {
         &[
             node("description = \"notes\""),
             node(&format!(
-                "wake_on_lan = {{ mac_address = \"BC:24:11:00:00:09\", bind_interface = \"eno1\" }}\nguest_start_delay_seconds = 30\n\
+                "wake_on_lan = {{ mac_address = \"BC:24:11:00:00:09\", bind_interface = \"eno1\", broadcast_address = \"192.0.2.255\" }}\nballooning_target_percent = 70\nguest_start_delay_seconds = 30\n\
                  dns = {{ search_domain = \"example.test\", servers = [\"192.0.2.1\", \"9.9.9.9\"] }}\nhosts = \"{hosts}\"\n\
                  time_zone = \"Europe/Berlin\""
             )),

@@ -27,7 +27,7 @@ fn a_bridge_lives_and_leaves_nothing() {
             bridge(
                 "ipv4_cidr = \"198.51.100.2/24\"\ncomment = \"other\"\nvlan_aware = true\nvlan_ids = \"10 20 30-40\"",
             ),
-            bridge("ipv6_cidr = \"2001:db8::1/64\"\nautostart = false"),
+            bridge("ipv6_cidr = \"2001:db8::1/64\"\nipv6_gateway = \"2001:db8::ff\"\nautostart = false"),
         ],
         &[("homelab_pve_bridge.this", "pve2/vmbr7")],
         nothing_left,
@@ -42,7 +42,10 @@ fn a_vlan_lives_and_leaves_nothing() {
             vlan("name = \"vmbr0.30\""),
             vlan("name = \"vmbr0.30\"\nipv4_cidr = \"203.0.113.2/24\"\ncomment = \"c\""),
             vlan("name = \"storage\"\nvlan_id = 31\nparent = \"vmbr0\""),
-            vlan("name = \"storage\"\nvlan_id = 32\nparent = \"vmbr0\"\nmtu = 9000"),
+            vlan(
+                "name = \"storage\"\nvlan_id = 32\nparent = \"vmbr0\"\nmtu = 9000\nautostart = false\nipv6_cidr = \
+                 \"2001:db8::2/64\"\nipv6_gateway = \"2001:db8::ff\"",
+            ),
         ],
         &[("homelab_pve_vlan.this", "pve2/storage")],
         nothing_left,
@@ -57,8 +60,10 @@ fn a_bond_lives_and_leaves_nothing() {
             bond("interfaces = [\"eno2\"]"),
             bond("interfaces = [\"eno2\", \"eno3\"]\nmode = \"active-backup\"\nprimary = \"eno3\""),
             bond(
-                "interfaces = [\"eno2\", \"eno3\"]\nmode = \"802.3ad\"\ntransmit_hash_policy = \"layer3+4\"\ncomment = \"c\"",
+                "interfaces = [\"eno2\", \"eno3\"]\nmode = \"802.3ad\"\ntransmit_hash_policy = \"layer3+4\"\ncomment = \
+                 \"c\"\nautostart = false\nmtu = 9000\nipv6_cidr = \"2001:db8::3/64\"\nipv6_gateway = \"2001:db8::ff\"",
             ),
+            bond("interfaces = [\"eno2\"]\nipv4_cidr = \"198.51.100.3/24\""),
         ],
         &[("homelab_pve_bond.this", "pve2/bond0")],
         nothing_left,

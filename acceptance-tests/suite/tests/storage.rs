@@ -22,7 +22,8 @@ fn a_directory_lives_and_leaves_nothing() {
                 "content = [\"iso\", \"images\", \"backup\"]\ndir = { path = \"/mnt/acceptance\", shared = true }",
             ),
             storage(
-                "content = [\"backup\"]\nnodes = [\"pve2\", \"pve1\"]\nprune_backups = { keep_last = 3, keep_daily = 7 }\n\
+                "content = [\"backup\"]\nnodes = [\"pve2\", \"pve1\"]\nprune_backups = { keep_last = 3, keep_hourly = 1, \
+                 keep_daily = 7, keep_weekly = 4, keep_monthly = 6, keep_yearly = 2 }\n\
                  max_protected_backups = 5\nbandwidth_limits = { migration_kib_per_second = 1000 }\n\
                  dir = { path = \"/mnt/acceptance\", preallocation = \"off\", content_folders = { backup = \"dump\" } }",
             ),
@@ -36,24 +37,125 @@ fn a_directory_lives_and_leaves_nothing() {
     );
 }
 
+/// The servers of none are there, so they stay disabled: each type bare, with every argument, and with others.
+const TYPES: [(&str, [&str; 3]); 11] = [
+    (
+        "dir",
+        [
+            "path = \"/d\"",
+            "path = \"/d\", create_base_path = false, create_subfolders = false, format = \"qcow2\", is_mountpoint = \"yes\", \
+             snapshot_as_volume_chain = true",
+            "path = \"/d\", create_base_path = true, format = \"raw\", is_mountpoint = \"/d\"",
+        ],
+    ),
+    (
+        "nfs",
+        [
+            "server = \"192.0.2.99\", export = \"/x\"",
+            "server = \"192.0.2.99\", export = \"/x\", options = \"vers=4.2\", create_base_path = false, create_subfolders = \
+             false, format = \"qcow2\", preallocation = \"off\", snapshot_as_volume_chain = true",
+            "server = \"192.0.2.99\", export = \"/x\", options = \"vers=4.1\", format = \"raw\", content_folders = { iso = \
+             \"discs\" }",
+        ],
+    ),
+    (
+        "cifs",
+        [
+            "server = \"192.0.2.99\", share = \"s\"",
+            "server = \"192.0.2.99\", share = \"s\", username = \"u\", smb_version = \"3.0\", domain = \"HOME\", format = \
+             \"qcow2\", create_subfolders = false, options = \"ro\", subfolder = \"/pve\"",
+            "server = \"192.0.2.99\", share = \"s\", username = \"other\", smb_version = \"3.11\", format = \"raw\", \
+             preallocation = \"full\"",
+        ],
+    ),
+    (
+        "lvm",
+        [
+            "volume_group = \"vg\"",
+            "volume_group = \"vg\", safe_remove = true, safe_remove_throughput = \"-1048576\", tagged_only = true, shared = true, \
+             snapshot_as_volume_chain = true",
+            "volume_group = \"vg\", safe_remove = false, tagged_only = false",
+        ],
+    ),
+    ("lvmthin", ["volume_group = \"vg\", thin_pool = \"data\""; 3]),
+    (
+        "zfspool",
+        [
+            "pool = \"tank/vms\"",
+            "pool = \"tank/vms\", sparse = true, block_size = \"16k\", mount_point = \"/vms\"",
+            "pool = \"tank/vms\", sparse = false, block_size = \"8k\"",
+        ],
+    ),
+    (
+        "btrfs",
+        [
+            "path = \"/b\"",
+            "path = \"/b\", nocow = true, create_base_path = false, create_subfolders = false, format = \"subvol\", is_mountpoint \
+             = \"yes\"",
+            "path = \"/b\", nocow = false, format = \"raw\", preallocation = \"off\"",
+        ],
+    ),
+    ("iscsi", ["portal = \"192.0.2.99\", target = \"iqn.2003-01.org.example:t\""; 3]),
+    (
+        "cephfs",
+        [
+            "monitors = [\"192.0.2.1\"]",
+            "monitors = [\"192.0.2.1\", \"192.0.2.2\"], username = \"pve\", fuse = true, subfolder = \"/pve\", options = \
+             \"noatime\", file_system = \"media\"",
+            "monitors = [\"192.0.2.1\"], username = \"other\", fuse = false",
+        ],
+    ),
+    (
+        "rbd",
+        [
+            "pool = \"vms\"",
+            "pool = \"vms\", kernel_driver = true, data_pool = \"data\", monitors = [\"192.0.2.1\"], username = \"pve\", \
+             namespace = \"lab\"",
+            "pool = \"vms\", kernel_driver = false, data_pool = \"other\", monitors = [\"192.0.2.1\", \"192.0.2.2\"]",
+        ],
+    ),
+    (
+        "pbs",
+        [
+            "server = \"192.0.2.98\", datastore = \"d\"",
+            "server = \"192.0.2.98\", datastore = \"d\", namespace = \"tier1\", port = 8008, username = \"tf@pbs\", fingerprint \
+             = \"3D:17:2D:24:4E:63:5D:09:47:5E:45:FB:A3:F2:6C:7A:43:B6:8B:5B:8A:81:F4:79:D2:EF:60:4F:C6:23:70:92\"",
+            "server = \"192.0.2.98\", datastore = \"d\", namespace = \"tier2\", port = 8009",
+        ],
+    ),
+];
+
 #[test]
-fn every_other_type_lives_and_another_type_is_another_storage() {
-    // None of their servers is there, so they stay disabled.
+fn every_type_lives_with_all_its_arguments_and_leaves_nothing() {
+    let all = |step: usize, common: &str| {
+        let one = |(kind, steps): &(&str, [&str; 3])| {
+            format!(
+                "resource \"homelab_pve_storage\" \"{kind}\" {{\n  name = \"acceptance-{kind}\"\n  enabled = false\n{common}\n  \
+                 {kind} = {{ {} }}\n}}\n",
+                steps[step]
+            )
+        };
+        TYPES.iter().map(one).collect::<String>()
+    };
+    let limits = "bandwidth_limits = { clone_kib_per_second = 1, default_kib_per_second = 2, move_kib_per_second = 3, \
+                  restore_kib_per_second = 4 }";
+    let addresses: Vec<(String, String)> = TYPES
+        .iter()
+        .map(|(kind, _)| (format!("homelab_pve_storage.{kind}"), format!("acceptance-{kind}")))
+        .collect();
+    let import: Vec<(&str, &str)> = addresses.iter().map(|(address, id)| (&**address, &**id)).collect();
+    live(&[all(0, ""), all(1, limits), all(2, "")], &import, |lab| {
+        let left = names(lab, "/api2/json/storage", "storage");
+        assert!(!left.iter().any(|name| name.starts_with("acceptance")), "{left:?}");
+    });
+}
+
+#[test]
+fn another_type_is_another_storage() {
     let of = |body: &str| storage(&format!("enabled = false\n{body}"));
     live(
-        &[
-            of("nfs = { server = \"192.0.2.99\", export = \"/x\", options = \"vers=4.2\" }"),
-            of("cifs = { server = \"192.0.2.99\", share = \"s\", username = \"u\", smb_version = \"3.0\" }"),
-            of("lvm = { volume_group = \"vg\", safe_remove = true }"),
-            of("lvmthin = { volume_group = \"vg\", thin_pool = \"data\" }"),
-            of("zfspool = { pool = \"tank/vms\", sparse = true, block_size = \"16k\" }"),
-            of("btrfs = { path = \"/b\", nocow = true }"),
-            of("iscsi = { portal = \"192.0.2.99\", target = \"iqn.2003-01.org.example:t\" }"),
-            of("cephfs = { monitors = [\"192.0.2.1\", \"192.0.2.2\"], username = \"pve\" }"),
-            of("rbd = { pool = \"vms\", kernel_driver = true }"),
-            of("pbs = { server = \"192.0.2.98\", datastore = \"d\", namespace = \"tier1\", port = 8008 }"),
-        ],
-        &[("homelab_pve_storage.this", "acceptance")],
+        &[of("nfs = { server = \"192.0.2.99\", export = \"/x\" }"), of("lvm = { volume_group = \"vg\" }")],
+        &[],
         nothing_left,
     );
 }

@@ -126,12 +126,12 @@ fn devices_come_change_and_go() {
                 "all of a disk",
                 "disks = { scsi0 = { storage_name = \"local-lvm\", size_gib = 3, discard = true, ssd = true, io_thread = true, \
                  cache = \"writeback\", async_io = \"threads\", backup = false, replicate = false, serial = \"abc\", \
-                 limits = { read_mib_per_second = 10.5, write_burst_operations_per_second = 100 } } }"
+                 limits = { read_mib_per_second = 10.5, read_burst_mib_per_second = 20, read_operations_per_second = 10, read_burst_operations_per_second = 20, write_mib_per_second = 5, write_burst_mib_per_second = 6, write_operations_per_second = 50, write_burst_operations_per_second = 100 } } }"
                     .to_owned(),
             ),
             (
                 "less of a disk",
-                "disks = { scsi0 = { storage_name = \"local-lvm\", size_gib = 3, discard = false, limits = { total_operations_per_second = 50 } } }"
+                "disks = { scsi0 = { storage_name = \"local-lvm\", size_gib = 3, discard = false, read_only = true, limits = { total_operations_per_second = 50, total_burst_operations_per_second = 60, total_mib_per_second = 7, total_burst_mib_per_second = 8 } } }"
                     .to_owned(),
             ),
             (
@@ -144,7 +144,8 @@ fn devices_come_change_and_go() {
             ),
             (
                 "another password",
-                "disks = { scsi0 = { storage_name = \"local-lvm\", size_gib = 3 } }\n  cloud_init = { user = \"you\", password = \"two\", slot = \"ide0\" }"
+                "disks = { scsi0 = { storage_name = \"local-lvm\", size_gib = 3 } }\n  cloud_init = { user = \"you\", password = \"two\", slot = \"ide0\", \
+                 ip_configs = { ipconfig0 = { ipv6_address = \"2001:db8::9/64\", ipv6_gateway = \"2001:db8::1\" } } }"
                     .to_owned(),
             ),
             ("bare cloud-init", "disks = { scsi0 = { storage_name = \"local-lvm\", size_gib = 3 } }\n  cloud_init = {}".to_owned()),
