@@ -72,7 +72,7 @@ name!(
 name!(
     /// The name of a storage.
     StorageName,
-    "a storage name (a letter, then letters, digits, \".\", \"-\" or \"_\")",
+    "a storage name (a letter, then at least one letter, digit, \".\", \"-\" or \"_\", ending in a letter or digit)",
     |text| text.len() >= 2
         && word(text, ".-_")
         && text.starts_with(|c: char| c.is_ascii_alphabetic())

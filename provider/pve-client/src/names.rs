@@ -43,32 +43,32 @@ name!(
 name!(
     /// The name of a hardware or directory mapping.
     MappingName,
-    "a mapping name (a letter, then letters, digits, \"-\" or \"_\")",
+    "a mapping name (a letter, then at least one letter, digit, \"-\" or \"_\")",
     config_id
 );
 name!(
     /// The id of a backup job.
     JobId,
-    "a job id (a letter, then letters, digits, \"-\" or \"_\", at most 50)",
+    "a job id (letters, digits, \"-\" and \"_\", two to 50 of them, no \"-\" or \"_\" at the start)",
     // Ids that Proxmox makes itself are UUIDs, which may start with a digit.
-    |text| text.len() <= 50 && word(text, "-_")
+    |text| (2..=50).contains(&text.len()) && word(text, "-_") && !text.starts_with(['-', '_'])
 );
 name!(
     /// The name of a high-availability rule.
     HaRuleName,
-    "a rule name (a letter, then letters, digits, \"-\" or \"_\")",
+    "a rule name (a letter, then at least one letter, digit, \"-\" or \"_\")",
     config_id
 );
 name!(
     /// The name of a snapshot.
     SnapshotName,
-    "a snapshot name (a letter, then letters, digits, \"-\" or \"_\", at most 40, not \"current\")",
+    "a snapshot name (a letter, then at least one letter, digit, \"-\" or \"_\", at most 40, not \"current\")",
     |text| text.len() <= 40 && config_id(text) && text != "current"
 );
 name!(
     /// The name of a network interface of a node, such as `vmbr0`, `bond0` or `eno1.30`.
     InterfaceName,
-    "an interface name (a letter, then letters, digits or \"_\", and perhaps \".\" or \":\" and a number)",
+    "an interface name (a letter, then at least one letter, digit or \"_\", and perhaps \".\" or \":\" and a number, at most 20)",
     |text| {
         let (base, number) = text.split_once(['.', ':']).unwrap_or((text, "0"));
         (2..=20).contains(&text.len())
@@ -193,7 +193,7 @@ mod tests {
         ok::<SnapshotName>(&["snap1"], &["current", "1s", "bad name", "s"]);
         ok::<HaServiceId>(&["vm:100", "ct:101"], &["100", "vm:99", "x:100"]);
         ok::<ReplicationId>(&["100-0", "100-123"], &["100", "100-", "99-0", "100-x"]);
-        ok::<JobId>(&["tf-job", "216e5786-0788-4434-9284-becd69543829"], &["", "a b"]);
+        ok::<JobId>(&["tf-job", "216e5786-0788-4434-9284-becd69543829"], &["", "a b", "n", "-x"]);
     }
 
     #[test]

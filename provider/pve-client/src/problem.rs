@@ -119,8 +119,9 @@ pub(crate) fn classify_for(object: &str, text: &str) -> Problem {
 
 /// What a text says is missing, and in which paths and types of tasks that is the object itself. The first that fits
 /// counts: a missing token is named with its user.
-const NOUNS: [(&str, &[&str]); 15] = [
+const NOUNS: [(&str, &[&str]); 16] = [
     ("cluster node", &[]),
+    ("timezone", &[]),
     ("configuration file", &["/qemu", "/lxc", "qm", "vz"]),
     ("snapshot", &["/snapshot", "qmsnapshot", "qmdelsnapshot", "qmrollback"]),
     ("token", &["/token"]),
@@ -287,6 +288,7 @@ mod tests {
             ("/cluster/mapping/dir/x", "mapping 'x' not found", P::NotFound),
             ("/cluster/backup/x", "No such job 'x'", P::NotFound),
             ("/nodes/pve1/network/vmbr9", "interface does not exist", P::NotFound),
+            ("/nodes/pve1/time", "No such timezone", P::MissingReference),
             ("/nodes/pve1/tasks/UPID/status", "no such task", P::NotFound),
             (vm, "VM is locked (backup)", P::Locked),
         ] {

@@ -282,10 +282,10 @@ mod tests {
     #[test]
     fn a_machine_gets_a_companion_of_each_job_of_its_tier_and_loses_it_again() {
         let mut jobs =
-            vec![job("t1-a", "tier-1", "21:00"), job("t1-b", "tier-1", "05:00"), job("x", "web", "1:00")];
+            vec![job("t1-a", "tier-1", "21:00"), job("t1-b", "tier-1", "05:00"), job("other", "web", "1:00")];
         let found = edits(&jobs, vm(), tier(1), true).unwrap();
         apply(&mut jobs, found);
-        assert_eq!(ids(&jobs), ["t1-a", "t1-b", "x", "t1-a-vm500", "t1-b-vm500"]);
+        assert_eq!(ids(&jobs), ["t1-a", "t1-b", "other", "t1-a-vm500", "t1-b-vm500"]);
         let companion = &jobs[3];
         assert_eq!(of(companion), Some(("t1-a".parse().unwrap(), vm())));
         assert_eq!(companion.settings.text("schedule"), Some("21:00"));
@@ -296,7 +296,7 @@ mod tests {
         assert!(!fit(&jobs, vm(), tier(1)), "a companion that is behind its job does not fit");
         let found = edits(&jobs, vm(), BackupTier::NONE, true).unwrap();
         apply(&mut jobs, found);
-        assert_eq!(ids(&jobs), ["t1-a", "t1-b", "x"]);
+        assert_eq!(ids(&jobs), ["t1-a", "t1-b", "other"]);
     }
 
     #[test]
@@ -338,7 +338,7 @@ mod tests {
         let jobs = vec![job("t1", "tier-1", "21:00"), job("t1-vm500", "web", "21:00")];
         let Error(messages) = edits(&jobs, vm(), tier(1), true).unwrap_err();
         assert_eq!(messages[0].summary, "Backup job exists");
-        let mut other = job("y", "web", "1:00");
+        let mut other = job("other", "web", "1:00");
         other.settings = other.settings.set("comment", "homelab: companion of t1 for VM 500");
         assert_eq!(of(&other), None, "it backs up more than the machine");
     }
