@@ -6,7 +6,7 @@ use pve_client::{Client, Finished, Pve, Scope, Upid};
 use tf_framework::prelude::*;
 
 use crate::errors::{self, Explain as _};
-use crate::memory::Memory;
+use crate::memory::{Expected, Memory};
 use crate::resources::pve::data_disk::uses;
 use crate::resources::pve::network::batch::Batches;
 use crate::resources::pve::vm::{Creations, Planned, Shelf};
@@ -80,6 +80,18 @@ impl Cx {
     /// What this run remembers, if the provider is configured.
     pub(crate) fn memory(&self) -> Option<&Memory> {
         self.clients.as_ref().map(|clients| &clients.memory)
+    }
+
+    /// Whether this run plans to make something that another plan names.
+    pub(crate) fn expects(&self, expected: &Expected) -> bool {
+        self.memory().is_some_and(|memory| memory.expects(expected))
+    }
+
+    /// Notes that this run plans to make something.
+    pub(crate) fn expect(&self, expected: Expected) {
+        if let Some(memory) = self.memory() {
+            memory.expect(expected);
+        }
     }
 
     /// Forgets what the login may do, after a change that could have changed it.

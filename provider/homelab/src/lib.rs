@@ -10,6 +10,7 @@ pub mod image;
 mod memory;
 mod name_pattern;
 mod preflight;
+mod presence;
 pub mod provider;
 mod pve_connection;
 mod resources;

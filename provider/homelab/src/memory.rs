@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
 use pve_client::{
-    BackupJob, Mapping, MappingKind, MappingName, NodeName, Permissions, PoolName, Pve, Secret, TokenId, VmId,
+    BackupJob, InterfaceName, Mapping, MappingKind, MappingName, NodeName, Permissions, PoolName, Pve,
+    Secret, StorageName, TokenId, VmId,
 };
 use tokio::sync::Mutex;
 
@@ -18,7 +19,8 @@ pub(crate) struct Memory {
     time_zones: Mutex<Option<Arc<BTreeMap<NodeName, String>>>>,
     backup_jobs: Mutex<Option<Arc<Vec<BackupJob>>>>,
     secrets: SyncMutex<BTreeMap<TokenId, Secret>>,
-    expected_pools: SyncMutex<BTreeSet<PoolName>>,
+    expected: SyncMutex<BTreeSet<Expected>>,
+    bridges: Mutex<BTreeMap<NodeName, Arc<BTreeSet<InterfaceName>>>>,
     mappings: Mutex<BTreeMap<MappingKind, Arc<Vec<Mapping>>>>,
     planned_mappings: SyncMutex<BTreeMap<(MappingKind, MappingName), Mapping>>,
     claims: SyncMutex<BTreeMap<(NodeName, MappingName), BTreeSet<String>>>,
@@ -149,14 +151,39 @@ impl Memory {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
     }
 
-    /// Notes a pool that this run plans to make.
-    pub(crate) fn expect_pool(&self, pool: PoolName) {
-        self.expected_pools.lock().unwrap_or_else(PoisonError::into_inner).insert(pool);
+    /// Notes what this run plans to make. What depends on it is planned after it, and so learns of it.
+    pub(crate) fn expect(&self, expected: Expected) {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner).insert(expected);
     }
 
-    /// Whether this run plans to make a pool. What depends on the pool is planned after it, and so learns of it.
-    pub(crate) fn expects_pool(&self, pool: &str) -> bool {
-        let pools = self.expected_pools.lock().unwrap_or_else(PoisonError::into_inner);
-        pools.iter().any(|found| found.as_str() == pool)
+    /// Whether this run plans to make something.
+    pub(crate) fn expects(&self, expected: &Expected) -> bool {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner).contains(expected)
     }
+
+    /// The bridges of a node that the login may use, asked once.
+    pub(crate) async fn bridges(
+        &self,
+        pve: &Pve,
+        node: &NodeName,
+    ) -> pve_client::Result<Arc<BTreeSet<InterfaceName>>> {
+        let mut known = pve.scope().run(self.bridges.lock()).await?;
+        if let Some(bridges) = known.get(node) {
+            return Ok(bridges.clone());
+        }
+        let bridges = Arc::new(pve.bridges(node).await?);
+        known.insert(node.clone(), bridges.clone());
+        Ok(bridges)
+    }
+}
+
+/// Something that a run plans to make, and that other plans name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Expected {
+    /// A bridge of a node.
+    Bridge(NodeName, InterfaceName),
+    /// A pool.
+    Pool(PoolName),
+    /// A storage.
+    Storage(StorageName),
 }

@@ -38,6 +38,10 @@ fn interface_path(node: &NodeName, name: &InterfaceName) -> String {
     format!("{}/{name}", path(node))
 }
 
+fn bridges_call(node: &NodeName) -> Call {
+    Call::get(path(node)).with(Params::new().set("type", "any_bridge"))
+}
+
 fn create_call(node: &NodeName, name: &InterfaceName, kind: &str, settings: &Settings) -> Call {
     Call::post(path(node)).with(Params::new().set("iface", name).set("type", kind).and(settings.params()))
 }
@@ -64,6 +68,13 @@ impl Pve {
         interfaces.sort_by(|a, b| a.name.cmp(&b.name));
         let staged = envelope.get("changes").and_then(decode::text).filter(|text| !text.trim().is_empty());
         Ok(Network { interfaces, staged })
+    }
+
+    /// The bridges of a node, virtual networks among them, that the user may plug guests into.
+    pub async fn bridges(&self, node: &NodeName) -> Result<BTreeSet<InterfaceName>> {
+        let rows = decode::objects(self.send(&bridges_call(node)).await?);
+        let name = |row: &serde_json::Map<String, serde_json::Value>| Settings::decode(row).parsed("iface");
+        Ok(rows.iter().filter_map(name).collect())
     }
 
     /// One interface.
@@ -129,6 +140,7 @@ mod tests {
             create_call(&node, &name, "bridge", &settings).wire(),
             "POST /api2/json/nodes/pve1/network iface=vmbr5&type=bridge&autostart=1&cidr=198.51.100.1%2F24&comments=tf"
         );
+        assert_eq!(bridges_call(&node).wire(), "GET /api2/json/nodes/pve1/network?type=any_bridge");
         let delete = BTreeSet::from(["mtu".to_owned()]);
         assert_eq!(
             update_call(&node, &name, "bridge", &settings, &delete).wire(),

@@ -9,6 +9,7 @@ use super::tier_number::TierNumber;
 use super::{arithmetic, zones};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
+use crate::memory::Expected;
 use crate::preflight::{changes, need};
 use crate::resources::pve::lifecycle::Object;
 use crate::resources::pve::pool;
@@ -212,8 +213,8 @@ impl Resource for BackupTier {
             said.into_vec().into_iter().for_each(|diagnostic| plan.push(diagnostic));
         }
         let Some(tier) = tier else { return Ok(()) };
-        if let (None, Ok(number), Some(memory)) = (&plan.prior, tier.tier(), cx.memory()) {
-            memory.expect_pool(pool_of(number)?);
+        if let (None, Ok(number)) = (&plan.prior, tier.tier()) {
+            cx.expect(Expected::Pool(pool_of(number)?));
         }
         cx.preflight(plan, &[need(format!("/pool/tier-{}", tier.number), &["Pool.Allocate"])]).await
     }

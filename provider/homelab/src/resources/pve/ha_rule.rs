@@ -140,6 +140,11 @@ impl Resource for HaRule {
     }
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
+        let priorities = plan.want().and_then(|want| want.node_priorities).unwrap_or_default();
+        let names = priorities
+            .into_keys()
+            .filter_map(|name| Some((Path::from("node_priorities").key(&*name), name.parse().ok()?)));
+        cx.check_node_names(plan, names).await?;
         cx.preflight(plan, &[need("/", &["Sys.Console"])]).await
     }
 

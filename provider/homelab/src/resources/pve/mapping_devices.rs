@@ -1,6 +1,6 @@
 //! What the three kinds of mappings have in common: a list of what each node has, as property strings.
 
-use pve_client::{Changes, Mapping, MappingKind, MappingName, Settings};
+use pve_client::{Changes, Mapping, MappingKind, MappingName, PropertyString, Settings};
 use tf_framework::prelude::*;
 
 use super::lifecycle::Object;
@@ -26,6 +26,12 @@ pub(super) async fn plan<M: Mapped>(cx: &Cx, plan: &mut Plan<'_, M>) -> Result<(
     if let (Some(want), Some(memory)) = (plan.want(), cx.memory()) {
         let mapping = Mapping { name: want.name().clone(), settings: want.settings() };
         memory.plan_mapping(M::KIND, mapping);
+    }
+    if let Some(want) = plan.want() {
+        let argument = if M::KIND == MappingKind::Dir { "directories" } else { "devices" };
+        let node = |entry: String| PropertyString::parse(&entry, None).ok()?.value("node")?.parse().ok();
+        let nodes = want.settings().items("map").into_iter().filter_map(node);
+        cx.check_node_names(plan, nodes.map(|node| (argument.into(), node))).await?;
     }
     cx.preflight(plan, &[need(format!("/mapping/{}", M::KIND), &["Mapping.Modify"])]).await
 }

@@ -239,6 +239,7 @@ impl Resource for Node {
         }
         let (want, prior) = (plan.want(), plan.prior.clone());
         let Some(node) = want.clone().or_else(|| prior.clone()) else { return Ok(()) };
+        cx.check_node(plan, "name", &node.name).await?;
         let options = |node: &Option<Node>| node.as_ref().map(Node::options).unwrap_or_default();
         let mut needs = vec![need(format!("/nodes/{}", node.name), &["Sys.Modify"])];
         if options(&want) != options(&prior) {

@@ -7,6 +7,7 @@ use tf_framework::prelude::*;
 
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
+use crate::memory::Expected;
 
 /// How often a create whose answer was lost is sent.
 const ATTEMPTS: u32 = 3;
@@ -121,8 +122,8 @@ impl Resource for Pool {
     }
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
-        if let (None, Some(want), Some(memory)) = (&plan.prior, plan.want(), cx.memory()) {
-            memory.expect_pool(want.name);
+        if let (None, Some(want)) = (&plan.prior, plan.want()) {
+            cx.expect(Expected::Pool(want.name));
         }
         Ok(())
     }

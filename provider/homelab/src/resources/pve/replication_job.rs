@@ -107,9 +107,12 @@ impl Resource for ReplicationJob {
         self.job_id
     }
 
-    async fn plan(_cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
+    async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
         schedule::check(plan, "schedule");
-        Ok(())
+        match plan.want() {
+            Some(want) => cx.check_node(plan, "target_node_name", &want.target_node_name).await,
+            None => Ok(()),
+        }
     }
 
     async fn create(cx: &Cx, want: &Self) -> Result<ReplicationId> {

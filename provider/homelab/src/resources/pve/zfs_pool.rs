@@ -253,6 +253,9 @@ impl Resource for ZfsPool {
                 }
             }
         }
+        if let Some(want) = plan.want() {
+            cx.check_node(plan, "node_name", &want.node_name).await?;
+        }
         cx.preflight(plan, &[need("/", &["Sys.Modify"])]).await
     }
 

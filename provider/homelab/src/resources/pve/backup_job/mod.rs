@@ -285,6 +285,8 @@ impl Resource for BackupJob {
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
         schedule::check(plan, "schedule");
+        let node = plan.want().and_then(|want| want.node_name);
+        cx.check_node_names(plan, node.map(|node| ("node_name".into(), node))).await?;
         cx.preflight(plan, &[need("/", &["Sys.Modify"])]).await
     }
 

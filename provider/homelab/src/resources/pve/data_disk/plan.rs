@@ -1,6 +1,6 @@
 //! What a plan of a data disk says beyond the schema: what cannot work, what it costs, and what backs the disk up.
 
-use pve_client::VmId;
+use pve_client::{Cluster, NodeName, PoolName, VmId};
 use tf_framework::prelude::*;
 
 use super::holder::machine_name;
@@ -9,7 +9,8 @@ use super::tier::BackupTier;
 use super::{create, delete, observe};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
-use crate::preflight;
+use crate::memory::Expected;
+use crate::{preflight, presence};
 
 /// See [`super::DataDisk`].
 pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
@@ -41,25 +42,48 @@ fn destroy(plan: &mut Plan<'_, DataDisk>) {
     }
 }
 
-/// Checks what a new disk needs: its pool, and a name that is not used.
+/// The node has to be up, and has to have the storage.
+fn check_place(
+    cx: &Cx,
+    cluster: &Cluster,
+    node: &str,
+    storage: Option<String>,
+    plan: &mut Plan<'_, DataDisk>,
+) {
+    if let Some(problem) = presence::node_problem(cluster, node) {
+        return plan.push(problem.at("node_name"));
+    }
+    let (Ok(node), Some(storage)) = (node.parse::<NodeName>(), storage) else { return };
+    let here = || cluster.storages.iter().filter(|found| found.node == node).map(|found| &found.name);
+    if here().next().is_some() && !here().any(|found| found.as_str() == storage) {
+        let problem = presence::no_storage(cx, &node, &storage, here());
+        problem.into_iter().for_each(|problem| plan.push(problem.at("storage_name")));
+    }
+}
+
+/// Checks what a new disk needs: its place, its pool, and a name that is not used.
 async fn new(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
     // Without a connection there is nothing to look at, and a plan needs none.
     let Ok(pve) = cx.pve() else { return Ok(()) };
     let cluster = pve.cluster().await.explain::<DataDisk>(cx, "list what is in the cluster")?;
     let planned = plan.planned.clone();
     let text = |name: &str| planned.attribute(name).as_str().map(str::to_owned);
-    if let Some(pool) = text("pool_name")
-        && !cluster.pools.iter().any(|found| found.as_str() == pool)
-        && !cx.memory().is_some_and(|memory| memory.expects_pool(&pool))
+    if let Some(pool) = text("pool_name").and_then(|pool| pool.parse::<PoolName>().ok())
+        && !cluster.pools.contains(&pool)
+        && !cx.expects(&Expected::Pool(pool.clone()))
     {
         plan.warn(
             "backup_tier",
             "Pool does not exist yet",
             format!(
-                "There is no pool {pool:?}, which the job of this tier backs up. The creation fails unless the pool is \
-                 made before, for example by a `homelab_backup_tier` that this disk depends on."
+                "There is no pool {:?}, which the job of this tier backs up. The creation fails unless the pool is \
+                 made before, for example by a `homelab_backup_tier` that this disk depends on.",
+                pool.as_str()
             ),
         );
+    }
+    if let Some(node) = text("node_name") {
+        check_place(cx, &cluster, &node, text("storage_name"), plan);
     }
     let Some(name) = text("name") else { return Ok(()) };
     let machine = machine_name(&name);

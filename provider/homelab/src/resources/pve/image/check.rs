@@ -6,6 +6,7 @@ use super::Image;
 use super::id::{self, ImageId};
 use crate::cx::Cx;
 use crate::preflight::need;
+use crate::presence;
 
 /// Rules over several arguments.
 pub(super) fn config(config: &Value, out: &mut Diagnostics) {
@@ -95,6 +96,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Image>) -> Result<()> {
             needs.push(network.or_on(["/".to_owned()]));
         }
         cx.preflight(plan, &needs).await?;
+        cx.check_node(plan, "node_name", &want.node_name).await?;
         if plan.is_create() {
             storage(cx, plan, &want).await;
         }
@@ -176,16 +178,13 @@ fn changed_source(plan: &mut Plan<'_, Image>, prior: &Image, want: &Image) {
 async fn storage(cx: &Cx, plan: &mut Plan<'_, Image>, want: &Image) {
     let Ok(pve) = cx.pve() else { return };
     let Ok(storages) = pve.storages(&want.node_name).await else { return };
-    let (node, name) = (want.node_name.as_str(), want.storage_name.as_str());
+    let name = want.storage_name.as_str();
     match storages.iter().find(|storage| storage.name == want.storage_name) {
-        None => plan.warn(
-            "storage_name",
-            "Storage is not there",
-            format!(
-                "Node {node:?} has no storage {name:?} that this login may see. Unless this run makes it first, putting the \
-                 image there will fail."
-            ),
-        ),
+        None => {
+            let here = storages.iter().map(|storage| &storage.name);
+            let problem = presence::no_storage(cx, &want.node_name, name, here);
+            problem.into_iter().for_each(|problem| plan.push(problem.at("storage_name")));
+        }
         Some(found) if !found.content.contains(&want.content) => plan.warn(
             "storage_name",
             "Storage does not take the content",

@@ -16,6 +16,7 @@ use self::batch::Staged;
 use super::lifecycle::if_there;
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
+use crate::memory::Expected;
 use crate::preflight::{changes, need};
 
 /// `node/interface`.
@@ -73,6 +74,12 @@ pub(super) async fn plan<M: Managed>(cx: &Cx, plan: &mut Plan<'_, M>) -> Result<
     };
     if !changes(plan) {
         return Ok(());
+    }
+    if !plan.is_destroy() {
+        if M::KIND == "bridge" {
+            cx.expect(Expected::Bridge(id.node.clone(), id.name.clone()));
+        }
+        cx.check_node(plan, "node_name", &id.node).await?;
     }
     if let (Ok(pve), Some(batches)) = (cx.pve(), cx.network_batches())
         && !batches.is_busy(&id.node)

@@ -20,6 +20,7 @@ use self::object::{Pbs, Rbd};
 use super::lifecycle::Object;
 use super::prune::PruneBackups;
 use crate::cx::Cx;
+use crate::memory::Expected;
 use crate::preflight::need;
 
 /// The definition of a storage: where it is, which nodes use it, and for what.
@@ -213,6 +214,13 @@ impl Resource for Storage {
             {
                 plan.require_replace("type");
             }
+        }
+        if let Some(want) = plan.want() {
+            if plan.is_create() {
+                cx.expect(Expected::Storage(want.name));
+            }
+            let nodes = want.nodes.unwrap_or_default();
+            cx.check_node_names(plan, nodes.into_iter().map(|node| ("nodes".into(), node))).await?;
         }
         cx.preflight(plan, &[need("/storage", &["Datastore.Allocate"])]).await
     }

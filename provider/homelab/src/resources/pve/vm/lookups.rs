@@ -10,6 +10,7 @@ use super::plan::no_template;
 use super::{capacity, config, disk, migration, ownership, takeover};
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
+use crate::presence;
 
 /// Checks a create, a move to another node, and whether there is room for what a change adds.
 pub(super) async fn check(
@@ -31,7 +32,7 @@ pub(super) async fn check(
         return Ok(());
     }
     check_nodes(&cluster, node, plan);
-    check_storages(&cluster, node, plan);
+    check_storages(cx, &cluster, node, plan);
     if let Some(before) = before {
         migration::check(&cluster, before, node, plan);
     } else {
@@ -58,28 +59,15 @@ fn check_nodes(cluster: &Cluster, node: &NodeName, plan: &mut Plan<'_, Vm>) {
 
 fn check_node(cluster: &Cluster, node: &str, path: impl Into<Path>, plan: &mut Plan<'_, Vm>) {
     let path = path.into();
-    match cluster.nodes.iter().find(|found| found.name.as_str() == node) {
-        Some(found) if found.online || path != Path::from("node_name") => {}
-        Some(_) => plan.error(
-            path,
-            "Node is offline",
-            format!("The node {node:?} is in the cluster, but not up. Start it, or choose another node."),
-        ),
-        None if cluster.nodes.is_empty() => {}
-        None => {
-            let names: Vec<String> =
-                cluster.nodes.iter().map(|found| format!("{:?}", found.name.as_str())).collect();
-            plan.error(
-                path,
-                "Node does not exist",
-                format!("The cluster has no node {node:?}. It has {}.", names.join(", ")),
-            );
-        }
+    let Some(problem) = presence::node_problem(cluster, node) else { return };
+    // A list may name nodes that are down.
+    if path == Path::from("node_name") || !cluster.nodes.iter().any(|found| found.name.as_str() == node) {
+        plan.push(problem.at(path));
     }
 }
 
 /// Storages that new volumes go to.
-fn check_storages(cluster: &Cluster, node: &NodeName, plan: &mut Plan<'_, Vm>) {
+fn check_storages(cx: &Cx, cluster: &Cluster, node: &NodeName, plan: &mut Plan<'_, Vm>) {
     let here: BTreeMap<&str, &ClusterStorage> = cluster
         .storages
         .iter()
@@ -110,17 +98,9 @@ fn check_storages(cluster: &Cluster, node: &NodeName, plan: &mut Plan<'_, Vm>) {
                 );
             }
             None => {
-                let list: Vec<String> = here.keys().map(|name| format!("{name:?}")).collect();
-                plan.warn(
-                    path,
-                    "Storage does not exist",
-                    format!(
-                        "The node {:?} has no storage {name:?} that this login may see, so the apply fails unless it is \
-                         made before. It has {}.",
-                        node.as_str(),
-                        list.join(", ")
-                    ),
-                );
+                let list = here.values().map(|storage| &storage.name);
+                let problem = presence::no_storage(cx, node, name, list);
+                problem.into_iter().for_each(|problem| plan.push(problem.at(path.clone())));
             }
         }
     }

@@ -43,6 +43,7 @@ mod placement;
 mod plan;
 mod power;
 mod privileges;
+mod references;
 mod root_only;
 mod seed;
 mod serial;

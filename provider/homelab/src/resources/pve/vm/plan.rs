@@ -5,7 +5,9 @@ use tf_framework::prelude::*;
 
 use super::model::Vm;
 use super::placement::Placement;
-use super::{availability, foresight, lookups, placement, privileges, seed, unfinished, wait_for};
+use super::{
+    availability, foresight, lookups, placement, privileges, references, seed, unfinished, wait_for,
+};
 use crate::cx::Cx;
 
 /// Devices whose coming and going changes the order of booting.
@@ -46,6 +48,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     super::root_only::plan(cx, before.as_ref(), plan);
     super::passthrough::plan(cx, before.as_ref(), &placement, plan).await?;
     lookups::check(cx, before.as_ref(), &placement, plan).await?;
+    references::check(cx, before.as_ref(), &placement, plan).await?;
     privileges::check(cx, &placement, restarts, plan).await
 }
 

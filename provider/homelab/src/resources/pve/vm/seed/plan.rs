@@ -9,6 +9,7 @@ use super::{DOCUMENTS, DiscName, OnChange, Print, is_unread};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::preflight::need;
+use crate::presence;
 use crate::resources::pve::vm::model::Vm;
 use crate::resources::pve::vm::placement::{self, Placement};
 
@@ -128,7 +129,7 @@ async fn documents(
     }
     plan.mark_unknown(at("iso_volume_id"));
     if let Some(cluster) = cluster {
-        storage(&cluster, placement, plan);
+        storage(cx, &cluster, placement, plan);
     }
     privileges(cx, plan).await?;
     Ok(changes && on_change == OnChange::Reboot && restart(before, plan))
@@ -180,7 +181,7 @@ fn replace(prior: &Value, plan: &mut Plan<'_, Vm>) {
 }
 
 /// Chooses the storage of the disc, or looks at the one that was chosen.
-fn storage(cluster: &Cluster, placement: &Placement, plan: &mut Plan<'_, Vm>) {
+fn storage(cx: &Cx, cluster: &Cluster, placement: &Placement, plan: &mut Plan<'_, Vm>) {
     let Some(node) = &placement.node else { return };
     let here: Vec<_> = cluster.storages.iter().filter(|found| found.node == *node).collect();
     if here.is_empty() {
@@ -224,16 +225,11 @@ fn storage(cluster: &Cluster, placement: &Placement, plan: &mut Plan<'_, Vm>) {
                 fit.join(", ")
             ),
         ),
-        None => plan.warn(
-            path,
-            "Storage does not exist",
-            format!(
-                "The node {:?} has no storage {chosen:?} that this login may see, so the apply fails unless it is made \
-                 before. Of those that it has, these take disc images: {}.",
-                node.as_str(),
-                fit.join(", ")
-            ),
-        ),
+        None => {
+            let discs = here.iter().filter(|found| found.content.contains("iso")).map(|found| &found.name);
+            let problem = presence::no_storage(cx, node, &chosen, discs);
+            problem.into_iter().for_each(|problem| plan.push(problem.at(path.clone())));
+        }
     }
 }
 

@@ -1,0 +1,142 @@
+//! Names of what is not there, told when planning and not half-way through an apply. With every CLI.
+
+use suite::workspace::with_each_cli;
+use suite::{Lab, Workspace};
+
+/// One resource `this` of a kind.
+fn resource(kind: &str, body: &str) -> String {
+    format!("resource \"homelab_pve_{kind}\" \"this\" {{\n{body}\n}}\n")
+}
+
+#[test]
+fn a_node_that_is_not_there_is_a_plan_error_for_whatever_lives_on_it() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        lab.request("POST", "/lab/node", Some("{\"node\":\"pve3\",\"offline\":true}"));
+        let on = |node: &str| {
+            [
+                ("vm", format!("node_name = \"{node}\"\nname = \"web\"")),
+                ("bridge", format!("node_name = \"{node}\"\nname = \"vmbr7\"")),
+                ("vlan", format!("node_name = \"{node}\"\nname = \"vmbr0.30\"")),
+                ("bond", format!("node_name = \"{node}\"\nname = \"bond0\"\ninterfaces = [\"eno2\"]")),
+                (
+                    "zfs_pool",
+                    format!(
+                        "node_name = \"{node}\"\nname = \"tank\"\nraid_level = \"single\"\ndevices = [\"/dev/sdb\"]"
+                    ),
+                ),
+                (
+                    "image",
+                    format!(
+                        "node_name = \"{node}\"\nstorage_name = \"local\"\ncontent = \"iso\"\nallow_unverified = true\nurl = \
+                         \"http://127.0.0.1:9/x.iso\""
+                    ),
+                ),
+                (
+                    "data_disk",
+                    format!(
+                        "node_name = \"{node}\"\nname = \"pg\"\nstorage_name = \"shared\"\nsize_gib = 1\nbackup_tier = 0"
+                    ),
+                ),
+                ("node", format!("name = \"{node}\"\ndescription = \"x\"")),
+                ("replication_job", format!("job_id = \"300-0\"\ntarget_node_name = \"{node}\"")),
+            ]
+        };
+        let all = |node: &str| {
+            on(node).iter().map(|(kind, body)| resource(kind, body)).collect::<Vec<_>>().concat()
+        };
+        for (node, said) in [
+            ("pve9", "The cluster has no node \"pve9\". It has \"pve1\", \"pve2\", \"pve3\"."),
+            ("pve3", "The node \"pve3\" is in the cluster, but not up."),
+        ] {
+            workspace.configure(&lab.provider_block(), &all(node));
+            let plan = workspace.plan().failed().prose();
+            assert_eq!(plan.matches(said).count(), on(node).len(), "{plan}");
+        }
+    });
+}
+
+#[test]
+fn a_node_that_is_only_named_and_not_there_is_a_warning() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let said = "The cluster has no node \"pve9\".";
+        let all = resource("storage", "name = \"far\"\nnodes = [\"pve9\"]\ndir = { path = \"/far\" }")
+            + &resource(
+                "backup_job",
+                "job_id = \"nightly\"\nschedule = \"daily\"\nall = true\nnode_name = \"pve9\"",
+            )
+            + &resource(
+                "pci_mapping",
+                "name = \"gpu\"\ndevices = [{ node_name = \"pve9\", path = \"0000:01:00.0\", device_id = \"10de:1c03\" }]",
+            )
+            + &resource(
+                "usb_mapping",
+                "name = \"stick\"\ndevices = [{ node_name = \"pve9\", device_id = \"0403:6001\" }]",
+            )
+            + &resource(
+                "dir_mapping",
+                "name = \"media\"\ndirectories = [{ node_name = \"pve9\", path = \"/mnt\" }]",
+            )
+            + &resource(
+                "ha_rule",
+                "name = \"r1\"\ntype = \"node-affinity\"\nservice_ids = [\"vm:300\"]\nnode_priorities = { pve9 = 1 }",
+            );
+        workspace.configure(&lab.provider_block(), &all);
+        let plan = workspace.plan();
+        assert_eq!(plan.code, Some(2), "{}", plan.text);
+        let plan = plan.prose();
+        // Further warnings of one summary are only counted.
+        let more = plan.matches(said).count() > 1 || plan.contains("(and 5 more similar warnings elsewhere)");
+        assert!(plan.contains(said) && more, "{plan}");
+    });
+}
+
+#[test]
+fn what_a_machine_names_is_told_unless_it_is_there_or_made_before() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let machine = |pool: &str, bridge: &str, storage: &str| {
+            resource(
+                "vm",
+                &format!(
+                    "node_name = \"pve1\"\nname = \"web\"\nstarted = false\npool_name = {pool}\nnetworks = {{ net0 = {{ bridge = \
+                     {bridge} }} }}\ndisks = {{ scsi0 = {{ storage_name = {storage}, size_gib = 1 }} }}"
+                ),
+            )
+        };
+        let warnings = ["Pool does not exist", "Bridge does not exist", "Storage does not exist"];
+        workspace.configure(&lab.provider_block(), &machine("\"web\"", "\"vmbr7\"", "\"fast\""));
+        let plan = workspace.plan().prose();
+        for warning in warnings {
+            assert!(plan.contains(warning), "{plan}");
+        }
+        assert!(plan.contains("has no bridge \"vmbr7\"") && plan.contains("There are: \"vmbr0\""), "{plan}");
+        assert!(plan.contains("This is about `networks[\"net0\"].bridge`."), "{plan}");
+
+        // Nobody is told of what the same run makes first.
+        let made = "resource \"homelab_pve_pool\" \"web\" {\n  name = \"web\"\n}\n\
+                    resource \"homelab_pve_bridge\" \"seven\" {\n  node_name = \"pve1\"\n  name = \"vmbr7\"\n}\n\
+                    resource \"homelab_pve_storage\" \"fast\" {\n  name = \"fast\"\n  content = [\"images\"]\n  dir = { path = \
+                    \"/fast\" }\n}\n";
+        let machine = machine(
+            "homelab_pve_pool.web.name",
+            "homelab_pve_bridge.seven.name",
+            "homelab_pve_storage.fast.name",
+        );
+        workspace.configure(&lab.provider_block(), &format!("{made}{machine}"));
+        let applied = workspace.apply().ok().prose();
+        assert!(!applied.contains("does not exist"), "{applied}");
+        workspace.plan_is_empty();
+
+        // A machine that stays as it is asks for nothing.
+        let before = lab.wire().len();
+        workspace.plan_is_empty();
+        let asked = lab.wire().split_off(before);
+        assert!(asked.iter().all(|call| call["path"] != "/api2/json/nodes/pve1/network"), "{asked:?}");
+        workspace.destroy().ok();
+    });
+}
