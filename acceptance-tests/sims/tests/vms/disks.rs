@@ -54,6 +54,22 @@ fn moving_to_another_storage_keeps_the_options_and_the_source() {
 }
 
 #[test]
+fn what_a_vm_only_refers_to_is_copied_for_that_vm_and_stays_with_its_owner() {
+    let mut bench = with_disk();
+    bench.ok("POST", "/storage", "storage=ds2&type=dir&path=/mnt/ds2&content=images");
+    bench.ok("PUT", CONFIG, "delete=scsi0");
+    bench.task("POST", "/nodes/pve1/qemu", "vmid=101");
+    bench.ok("PUT", "/nodes/pve1/qemu/101/config", "scsi1=local:100/vm-100-disk-0.raw");
+    let path = "/nodes/pve1/qemu/101/move_disk";
+    assert_eq!(bench.task("POST", path, "disk=scsi1&storage=ds2"), "OK");
+    assert_eq!(bench.option(101, "scsi1"), Some("ds2:101/vm-101-disk-0.raw,size=1G"));
+    let source = Some("local:100/vm-100-disk-0.raw");
+    assert_eq!((bench.option(101, "unused0"), bench.option(100, "unused0")), (source, source));
+    bench.ok("PUT", "/nodes/pve1/qemu/101/config", "delete=unused0");
+    assert_eq!(bench.volumes("pve1", "local"), ["local:100/vm-100-disk-0.raw"], "it is not VM 101's to free");
+}
+
+#[test]
 fn a_volume_in_two_configurations_can_be_told() {
     let mut bench = with_disk();
     bench.task("POST", "/nodes/pve1/qemu", "vmid=101");

@@ -141,7 +141,8 @@ impl Copying {
             if let Err(failure) = lab.free(&self.node, id) {
                 log.push(failure.message.trim_end().to_owned());
             }
-        } else if lab.volume_owner(&source.file) == Some(self.vmid) {
+        } else {
+            // Also a volume that another VM owns is kept like that (qemu-server 9, `API2/Qemu.pm`).
             let mut entry = None;
             lab.change_vm(self.vmid, |vm| entry = vm.add_unused(&source.file));
             if let Some(entry) = entry {
