@@ -95,3 +95,27 @@ fn a_schedule_that_cannot_be_or_meets_another_is_told_at_plan() {
         assert!(said.contains("Job is not a tier's"), "{said}");
     });
 }
+
+#[test]
+fn a_storage_that_takes_no_backups_is_told_of_at_plan() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let said = |resource: &str, storage: &str| {
+            let text = match resource {
+                "job" => format!(
+                    "resource \"homelab_pve_backup_job\" \"this\" {{\n  job_id = \"j\"\n  schedule = \"20:00\"\n  all = \
+                     true\n  storage_name = \"{storage}\"\n}}\n"
+                ),
+                _ => schedule("number = 1", "").replace("\"shared\"", &format!("\"{storage}\"")),
+            };
+            workspace.configure(&lab.provider_block(), &text);
+            workspace.run(&["plan", "-no-color", "-input=false"]).ok().prose()
+        };
+        for resource in ["job", "schedule"] {
+            let told = |storage: &str| said(resource, storage).contains("Storage takes no backups");
+            assert!(told("local-lvm"), "{}", said(resource, "local-lvm"));
+            assert!(!told("shared") && !told("made-by-this-apply"), "{}", said(resource, "shared"));
+        }
+    });
+}

@@ -11,7 +11,7 @@ use super::tier_number::TierNumber;
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::preflight::{changes, need};
-use crate::resources::pve::backup_job::Fleecing;
+use crate::resources::pve::backup_job::{Fleecing, target};
 use crate::resources::pve::data_disk::companions::{self, Fate};
 use crate::resources::pve::lifecycle::{Object, if_there};
 use crate::resources::pve::prune::PruneBackups;
@@ -224,6 +224,7 @@ impl Resource for BackupSchedule {
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
         if !plan.is_destroy() {
             foresight::fill_in(plan);
+            target::check(cx, plan).await;
         }
         if changes(plan)
             && let Some(want) = plan.want()

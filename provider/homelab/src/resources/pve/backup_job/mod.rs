@@ -1,5 +1,6 @@
 //! `homelab_pve_backup_job`: a scheduled backup of guests.
 
+pub(crate) mod target;
 mod tuning;
 
 use backup_policy::CalendarEvent;
@@ -287,6 +288,7 @@ impl Resource for BackupJob {
         schedule::check(plan, "schedule");
         let node = plan.want().and_then(|want| want.node_name);
         cx.check_node_names(plan, node.map(|node| ("node_name".into(), node))).await?;
+        target::check(cx, plan).await;
         cx.preflight(plan, &[need("/", &["Sys.Modify"])]).await
     }
 
