@@ -1,5 +1,6 @@
 //! A data disk and a machine that uses it, applied again and again, and judged by what the lab has after each.
 
+mod contents;
 mod judge;
 
 use std::sync::Arc;

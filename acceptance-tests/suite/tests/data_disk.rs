@@ -33,3 +33,27 @@ async fn a_disk_outlives_the_machines_that_use_it() {
         assert!(world.guest(holder).is_null(), "the holder is gone");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_outlives_its_apply_is_waited_for() {
+    for ownership in ["holder", "transfer"] {
+        let mut world = World::with(&["--task-time", "1500"], ownership, "1");
+        let config = machine(500, Some("scsi1"));
+        world.converge(Some(&config), "attached").await;
+        assert!(world.write("what the guest has written"));
+        let before = world.lab.calls();
+        world.disk_config["storage_name"] = json!("local-lvm");
+        // The first look at the task of the copy, during which the plugin is killed.
+        world
+            .lab
+            .plant(&json!({ "kind": "delay", "milliseconds": 300, "path": "/nodes/pve1/tasks/*/status" }));
+        world.apply_killed(Some(&config)).await;
+        assert_eq!(world.lab.unplant(), 1);
+        world.converge(Some(&config), "after the kill").await;
+        let calls = world.lab.calls_since(before);
+        let moves =
+            calls.iter().filter(|call| call.starts_with("POST") && call.contains("move_disk")).count();
+        assert_eq!(moves, 1, "{ownership}: it was copied once: {calls:#?}");
+        assert_eq!(world.contents().as_deref(), Some("what the guest has written"));
+    }
+}

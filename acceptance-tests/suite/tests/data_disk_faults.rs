@@ -1,5 +1,5 @@
 //! Every planted fault at every call of a data disk's way: made, to a machine, back, to the next machine, into another
-//! tier, and when its machine is destroyed. The volume is never lost and never on two buses, and once an apply has worked
+//! tier, to another storage, and when its machine is destroyed. The volume is never lost and never on two buses, and once an apply has worked
 //! it is where it is to be and covered by its tier's job.
 //!
 //! The way is gone once without faults. Then each part of it is repeated from where it began, with the fault at its first
@@ -41,6 +41,9 @@ struct Part {
     what: &'static str,
     vm: Option<Value>,
     tier: &'static str,
+    storage: &'static str,
+    /// Whether the disk has the same volume afterwards.
+    keeps_volume: bool,
     from: Saved,
     /// The first call that was not struck yet, and whether the last strike missed.
     next: u64,
@@ -56,26 +59,60 @@ fn user(id: u64, slot: Option<&str>, pool: Option<&str>) -> Value {
     config
 }
 
-/// Goes the way without faults, and keeps where each part of it begins.
-async fn way(ownership: &str, pool: Option<&str>) -> Vec<Part> {
+/// One part of a way: what it is, the machine if there is one, the tier and the storage of the disk.
+type Step = (&'static str, Option<Value>, &'static str, &'static str);
+
+/// From the making of a disk to the end of its machine.
+fn life(pool: Option<&str>) -> Vec<Step> {
     let with = |id| Some(user(id, Some("scsi1"), pool));
-    let parts = [
-        ("make the disk", None, "1"),
-        ("attach to a new machine", with(500), "1"),
-        ("detach", Some(user(500, None, pool)), "1"),
-        ("attach to a present machine", with(500), "1"),
-        ("go to a looser tier", with(500), "3"),
-        ("go to a stricter tier", with(500), "1"),
-        ("replace the machine", with(501), "1"),
-        ("destroy the machine", None, "1"),
-    ];
+    vec![
+        ("make the disk", None, "1", "shared"),
+        ("attach to a new machine", with(500), "1", "shared"),
+        ("detach", Some(user(500, None, pool)), "1", "shared"),
+        ("attach to a present machine", with(500), "1", "shared"),
+        ("go to a looser tier", with(500), "3", "shared"),
+        ("go to a stricter tier", with(500), "1", "shared"),
+        ("replace the machine", with(501), "1", "shared"),
+        ("destroy the machine", None, "1", "shared"),
+    ]
+}
+
+/// From one storage to another and back, while the machine runs and while it does not.
+fn journey() -> Vec<Step> {
+    let with = |id| Some(user(id, Some("scsi1"), None));
+    let mut stopped = user(500, Some("scsi1"), None);
+    stopped["started"] = json!(false);
+    vec![
+        ("attach to a new machine", with(500), "1", "shared"),
+        ("move while the machine runs", with(500), "1", "local-lvm"),
+        ("detach what has moved", Some(user(500, None, None)), "1", "local-lvm"),
+        ("attach again", with(500), "1", "local-lvm"),
+        ("move back while the machine runs", with(500), "1", "shared"),
+        ("stop the machine", Some(stopped.clone()), "1", "shared"),
+        ("move while the machine is stopped", Some(stopped), "1", "local-lvm"),
+        ("start the machine", with(500), "1", "local-lvm"),
+        ("move once more", with(500), "1", "shared"),
+        ("replace the machine that has it", with(501), "1", "shared"),
+        ("move for the last time", with(501), "1", "local-lvm"),
+        ("destroy the machine that has it", None, "1", "local-lvm"),
+    ]
+}
+
+/// Goes the way without faults, and keeps where each part of it begins.
+async fn way(ownership: &str, steps: Vec<Step>) -> Vec<Part> {
     let mut world = World::new(ownership, "1");
     let mut found = Vec::new();
-    for (what, vm, tier) in parts {
+    for (what, vm, tier, storage) in steps {
         let from = world.save();
         world.disk_config["backup_tier"] = json!(tier);
+        world.disk_config["storage_name"] = json!(storage);
+        let (before, bus) = (world.contents(), world.bus());
         world.converge(vm.as_ref(), what).await;
-        found.push(Part { what, vm, tier, from, next: 0, over: false });
+        let volume = |bus: Option<(u64, String, String)>| bus.map(|(_, _, volume)| volume);
+        let keeps_volume = volume(bus) == volume(world.bus());
+        assert!(before.is_none() || world.contents() == before, "{what}: nobody has written on it");
+        let _ = world.write(&format!("written after it was done: {what}"));
+        found.push(Part { what, vm, tier, storage, keeps_volume, from, next: 0, over: false });
     }
     found
 }
@@ -100,6 +137,8 @@ async fn work(kind: &'static str, ownership: &'static str, parts: Arc<Mutex<Vec<
         assert!(n < MOST_CALLS, "{story}: an operation makes more than {MOST_CALLS} calls");
         world.restore(&part.from);
         world.disk_config["backup_tier"] = json!(part.tier);
+        world.disk_config["storage_name"] = json!(part.storage);
+        let mut contents = world.contents();
         world.lab.plant(&fault(kind, n));
         let run = if kind == "killed" {
             world.apply_killed(part.vm.as_ref()).await
@@ -113,13 +152,18 @@ async fn work(kind: &'static str, ownership: &'static str, parts: Arc<Mutex<Vec<
         strikes += 1;
         let told = format!("{story}, which said {}", run.said);
         world.check_always(&told);
+        // A guest writes on what it has, and must find it again.
+        if !world.disk.as_ref().is_none_or(|disk| disk.tainted) && world.write(&story) {
+            contents = Some(story.clone());
+        }
         // One whose create failed is made anew.
         let before = world.disk.clone().filter(|disk| !disk.tainted).map(|disk| disk.value.to_json());
         world.converge(part.vm.as_ref(), &told).await;
+        assert!(contents.is_none() || world.contents() == contents, "{told}: what was written is there");
         if let Some(before) = before {
             let now = world.value();
             assert_eq!(now["id"], before["id"], "{told}: it is the same disk");
-            if ownership == "holder" && before["volume_id"].is_string() {
+            if ownership == "holder" && part.keeps_volume && before["volume_id"].is_string() {
                 assert_eq!(now["volume_id"], before["volume_id"], "{told}: its volume is the same");
             }
         }
@@ -127,8 +171,8 @@ async fn work(kind: &'static str, ownership: &'static str, parts: Arc<Mutex<Vec<
     strikes
 }
 
-async fn every_call(kind: &'static str, ownership: &'static str, pool: Option<&str>, stride: u64) {
-    let mut parts = way(ownership, pool).await;
+async fn every_call(kind: &'static str, ownership: &'static str, steps: Vec<Step>, stride: u64) {
+    let mut parts = way(ownership, steps).await;
     let stride = if std::env::var_os("HOMELAB_EVERY_CALL").is_some() { 1 } else { stride };
     // Each kind begins elsewhere.
     let first = (kind.len() + ownership.len()) as u64 % stride;
@@ -148,25 +192,30 @@ async fn every_call(kind: &'static str, ownership: &'static str, pool: Option<&s
 }
 
 macro_rules! faults {
-    ($($name:ident: $kind:literal, $ownership:literal, $pool:expr, $stride:expr;)*) => {
+    ($($name:ident: $kind:literal, $ownership:literal, $steps:expr, $stride:expr;)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn $name() {
-                every_call($kind, $ownership, $pool, $stride).await;
+                every_call($kind, $ownership, $steps, $stride).await;
             }
         )*
     };
 }
 
 faults! {
-    a_held_disk_survives_kills_at_every_call: "killed", "holder", None, 1;
-    a_held_disk_survives_lost_replies: "reply_lost", "holder", None, STRIDE;
-    a_held_disk_survives_refusals: "refused", "holder", None, STRIDE;
-    a_held_disk_survives_cut_connections: "cut", "holder", None, STRIDE;
-    a_held_disk_in_a_pool_of_its_own_survives_kills: "killed", "holder", Some("web"), STRIDE;
-    a_held_disk_in_a_pool_of_its_own_survives_lost_replies: "reply_lost", "holder", Some("web"), STRIDE;
-    a_given_disk_survives_kills_at_every_call: "killed", "transfer", None, 1;
-    a_given_disk_survives_lost_replies: "reply_lost", "transfer", None, STRIDE;
-    a_given_disk_survives_refusals: "refused", "transfer", None, STRIDE;
-    a_given_disk_survives_failing_tasks: "task_fails", "transfer", None, 1;
+    a_held_disk_survives_kills_at_every_call: "killed", "holder", life(None), 1;
+    a_held_disk_survives_lost_replies: "reply_lost", "holder", life(None), STRIDE;
+    a_held_disk_survives_refusals: "refused", "holder", life(None), STRIDE;
+    a_held_disk_survives_cut_connections: "cut", "holder", life(None), STRIDE;
+    a_held_disk_in_a_pool_of_its_own_survives_kills: "killed", "holder", life(Some("web")), STRIDE;
+    a_held_disk_in_a_pool_of_its_own_survives_lost_replies: "reply_lost", "holder", life(Some("web")), STRIDE;
+    a_moved_disk_survives_kills: "killed", "holder", journey(), STRIDE;
+    a_moved_disk_survives_lost_replies: "reply_lost", "holder", journey(), STRIDE;
+    a_moved_disk_survives_refusals: "refused", "holder", journey(), STRIDE;
+    a_moved_disk_survives_failing_tasks: "task_fails", "holder", journey(), 1;
+    a_moved_given_disk_survives_kills: "killed", "transfer", journey(), STRIDE;
+    a_given_disk_survives_kills_at_every_call: "killed", "transfer", life(None), 1;
+    a_given_disk_survives_lost_replies: "reply_lost", "transfer", life(None), STRIDE;
+    a_given_disk_survives_refusals: "refused", "transfer", life(None), STRIDE;
+    a_given_disk_survives_failing_tasks: "task_fails", "transfer", life(None), 1;
 }

@@ -155,11 +155,9 @@ fn a_held_disk_is_attached_cold_and_hot_grows_and_changes_its_tier() {
         // What cannot be is said at plan.
         let grown = [("size_gib", "3"), ("backup_tier", "\"dev\"")];
         let writes = life.lab.writes();
-        for (own, words) in [
-            (("size_gib", "2"), "Disk cannot shrink"),
-            (("storage_name", "\"local-lvm\""), "Attached disk cannot move"),
-            (("ownership", "\"transfer\""), "Disk is attached"),
-        ] {
+        for (own, words) in
+            [(("size_gib", "2"), "Disk cannot shrink"), (("ownership", "\"transfer\""), "Disk is attached")]
+        {
             let own: Vec<(&str, &str)> = grown.into_iter().chain([own]).collect();
             let said = life.refused(&format!("{}{}", disk(&own), app(&[ATTACHED])));
             assert!(said.contains(words), "{said}");
@@ -176,6 +174,34 @@ fn a_held_disk_is_attached_cold_and_hot_grows_and_changes_its_tier() {
         let away: Vec<(&str, &str)> = moved.iter().copied().chain([("node_name", "\"pve2\"")]).collect();
         life.apply(&disk(&away));
         assert!(life.config("pve2", holder)["scsi0"].is_string());
+        life.end();
+    });
+}
+
+#[test]
+fn a_held_disk_moves_while_its_machine_runs_and_goes_back_to_its_holder_when_that_stops() {
+    with_each_cli(|cli| {
+        let life = Life::new(cli);
+        life.apply(&format!("{}{}", disk(&[]), app(&[ATTACHED])));
+        let (process, holder) = (life.process("pve1", 500), life.disk()["holder_vm_id"].clone());
+        life.lab.write_disk(500, "scsi1", "what the guest has written");
+        let local = [("storage_name", "\"local-lvm\"")];
+        let said = life.apply(&format!("{}{}", disk(&local), app(&[ATTACHED])));
+        assert!(said.contains("Volume changes its owner") && said.contains("local-lvm"), "{said}");
+        assert_eq!(life.process("pve1", 500), process, "it moved while the machine ran");
+        let volume = life.disk()["volume_id"].as_str().unwrap().to_owned();
+        assert!(volume.starts_with("local-lvm:vm-500-disk"), "{volume}");
+        assert_eq!(life.config("pve1", 500)["protection"], 1, "whoever owns the volume is protected");
+        assert_eq!(life.covered(&volume), [("tier-1-shared".to_owned(), 500)]);
+        // The stop and the return are one apply.
+        life.apply(&format!("{}{}", disk(&local), app(&[ATTACHED, ("started", "false")])));
+        let drive = life.config("pve1", 500)["scsi1"].to_string();
+        assert!(drive.contains(&format!("local-lvm:vm-{holder}-disk")), "{drive}");
+        assert_ne!(life.config("pve1", 500)["protection"], 1, "it owns nothing of it any more");
+        let state = life.lab.state();
+        let kept = state["volumes"].as_object().unwrap().values();
+        let kept = kept.filter(|volume| volume["contents"] == "what the guest has written").count();
+        assert_eq!(kept, 1, "there is one copy: {}", state["volumes"]);
         life.end();
     });
 }

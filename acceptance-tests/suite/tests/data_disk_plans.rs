@@ -39,3 +39,32 @@ async fn high_availability_for_a_machine_with_a_local_disk_is_warned_of() {
     let run = world.apply(Some(&machine(500, Some("scsi1")))).await;
     assert!(run.said.contains("managed by the high-availability service"), "{managed:?} {}", run.said);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_in_a_snapshot_of_its_machine_does_not_move() {
+    for ownership in ["holder", "transfer"] {
+        let mut world = World::new(ownership, "1");
+        world.disk_config["storage_name"] = json!("local-lvm");
+        let mut config = machine(500, Some("scsi1"));
+        config["disks"]["scsi0"]["storage_name"] = json!("local-lvm");
+        world.converge(Some(&config), "attached").await;
+        let snapshot = json!({ "snapname": "before" });
+        world.lab.task("POST", "/nodes/pve1/qemu/500/snapshot", Some(&snapshot));
+        world.disk_config["storage_name"] = json!("shared");
+        let (writes, run) = (world.lab.writes(), world.apply(Some(&config)).await);
+        assert!(!run.worked && run.said.contains("Snapshot keeps volume"), "{}", run.said);
+        assert_eq!(world.lab.writes(), writes, "nothing was begun");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_that_somebody_has_deleted_is_not_said_to_have_the_disk() {
+    let mut world = World::new("holder", "1");
+    let config = machine(500, Some("scsi1"));
+    world.converge(Some(&config), "attached").await;
+    world.lab.request("POST", "/api2/json/nodes/pve1/qemu/500/status/stop", None);
+    world.lab.request("DELETE", "/api2/json/nodes/pve1/qemu/500?purge=1", None);
+    let run = world.apply(Some(&machine(501, Some("scsi1")))).await;
+    assert!(run.worked && run.said.contains("Data disk is parked"), "{}", run.said);
+    assert!(!run.said.contains("Data disk is in use"), "{}", run.said);
+}

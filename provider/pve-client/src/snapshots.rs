@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{Call, Error, Params, Pve, Result, SnapshotName, Upid, VmAddress, decode::Fields as _};
+use crate::{Call, Error, Params, Pve, Result, SnapshotName, Upid, VmAddress, VmConfig, decode::Fields as _};
 
 /// A snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,13 @@ impl Pve {
     pub async fn snapshot(&self, vm: &VmAddress, name: &SnapshotName) -> Result<Snapshot> {
         let found = self.snapshots(vm).await?.into_iter().find(|snapshot| snapshot.name == *name);
         found.ok_or_else(|| Error::NotFound { message: format!("snapshot '{name}' does not exist") })
+    }
+
+    /// The configuration that a snapshot keeps.
+    pub async fn snapshot_config(&self, vm: &VmAddress, name: &SnapshotName) -> Result<VmConfig> {
+        self.object(&Call::get(format!("{}/config", path(vm, name))))
+            .await
+            .map(|data| VmConfig::decode(&data))
     }
 
     /// Starts to make a snapshot.

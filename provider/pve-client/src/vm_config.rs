@@ -39,7 +39,7 @@ impl VmConfig {
         })
     }
 
-    fn decode(data: &Map<String, Value>) -> Self {
+    pub(crate) fn decode(data: &Map<String, Value>) -> Self {
         let mut values = scalars(data);
         let digest = values.remove("digest");
         Self { values, digest }

@@ -30,7 +30,7 @@ pub(super) async fn delete(cx: &Cx, id: &DataDiskReference, prior: &DataDisk) ->
     if let Some(user) = sight.user.as_ref().filter(|user| user.has_it()) {
         return Err(attached(&work.holder().called(), user.id));
     }
-    let lost = sight.holder.volume().is_none();
+    let lost = sight.holder.volume().is_none() && sight.holder.old.is_none();
     if !lost && (work.recorded().is_some() || sight.holder.bus.is_none()) {
         // What an interrupted apply left: once it is parked, it is known that nobody has it.
         work.bring(&Goal::Parked, None).await?;

@@ -69,7 +69,9 @@ impl Foresight<'_> {
             );
             plan.error(path.clone(), "Data disk is on another node", detail);
         }
-        let elsewhere = holder.record.at.as_ref().map(|at| at.vm).filter(|user| Some(*user) != vm);
+        let recorded = holder.record.at.as_ref().map(|at| at.vm);
+        // One that somebody has deleted lets go of nothing any more.
+        let elsewhere = recorded.filter(|user| Some(*user) != vm && self.cluster.guest(*user).is_some());
         if let Some(user) = elsewhere {
             let detail = format!(
                 "VM {user} uses the {called} now. It can be attached once that machine has let go of it: if this apply takes \

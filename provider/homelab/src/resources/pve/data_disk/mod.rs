@@ -14,6 +14,7 @@ mod plan;
 mod record;
 mod sight;
 mod steps;
+mod storage;
 mod tier;
 mod update;
 pub(super) mod user;

@@ -15,7 +15,8 @@ use super::tier::BackupTier;
 /// it is replaced or destroyed, the disk stays: it is detached first and goes back to its holder.
 ///
 /// At every moment the volume is in use by one machine at most. While it is attached, the backups of the machine that
-/// uses it include it, because only these are consistent; while it is parked, those of the holder do.
+/// uses it include it, because only these are consistent; while it is parked, those of the holder do. The holder stays in
+/// the tier's pool all the time: while its disk is attached, the job archives its configuration and no data.
 #[derive(Clone, Debug, PartialEq, Schema)]
 #[schema(name = "pve_data_disk", version = 0)]
 pub struct DataDisk {
@@ -32,9 +33,10 @@ pub struct DataDisk {
     #[schema(parse, wire = "node")]
     pub node_name: NodeName,
 
-    /// Storage of the volume. A change moves it: at once when the disk is parked, or while its machine runs when
-    /// `ownership` is `transfer`. A volume that another machine only refers to cannot move, because Proxmox VE would
-    /// give it to that machine.
+    /// Storage of the volume. A change moves it, also while its machine runs. What Proxmox VE copies while a machine runs
+    /// is the machine's afterwards, whatever `ownership` says: the machine is protected until it is stopped or lets go of
+    /// the disk, and then the volume goes back to the holder. Snapshots of the machine that include the disk are in the
+    /// way.
     #[schema(parse, wire = "storage")]
     pub storage_name: StorageName,
 

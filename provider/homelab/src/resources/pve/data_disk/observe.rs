@@ -113,7 +113,10 @@ fn pool_name(record: &Record) -> Computed<String> {
 
 /// A disk whose volume is on no bus: an apply was interrupted, or somebody has taken it out by hand.
 fn between(cx: &Cx, work: &Work<'_>, sight: &Sight, prior: Option<&DataDisk>) -> Option<DataDisk> {
-    let kept = sight.holder.volume().is_some() || sight.user.as_ref().is_some_and(sight::UserSight::has_it);
+    let holder = &sight.holder;
+    let kept = holder.volume().is_some()
+        || holder.old.is_some()
+        || sight.user.as_ref().is_some_and(sight::UserSight::has_it);
     if kept && let Some(prior) = prior {
         let id = work.holder.id();
         return Some(rest(&work.holder, &id, Some(prior), prior.storage_name.clone(), (false, false)));
@@ -140,7 +143,11 @@ fn note_repair(cx: &Cx, work: &Work<'_>, sight: &Sight, backups: &Seen<'_>) {
     let goal = Work::settled_goal(sight);
     let reason = match steps::next(&goal, sight) {
         _ if work.holder.foreign => Some("convert"),
+        Ok(Some(steps::Step::TakeBack(_))) if goal != steps::Goal::Parked => Some("reclaim"),
+        Ok(Some(_)) if work.recorded().is_some() && sight.user.is_none() => Some("gone"),
         Ok(Some(_)) => Some("mend"),
+        // Only a person can say which copy is the right one; the apply asks.
+        Err(steps::Stuck::Unclear(_)) => Some("mend"),
         _ if work.holder.record.former_tier.is_some() => Some("mend"),
         _ if work.holder.record.next.is_some() && goal == steps::Goal::Parked => Some("mend"),
         _ if !backups.are_right(work, sight) => Some("mend"),

@@ -1,12 +1,12 @@
 //! What a plan of a data disk says beyond the schema: what cannot work, what it costs, and what backs the disk up.
 
-use pve_client::{Cluster, NodeName, PoolName, VmId};
+use pve_client::{Cluster, NodeName, PoolName, VmAddress, VmId, VolumeId};
 use tf_framework::prelude::*;
 
 use super::holder::machine_name;
 use super::model::{DataDisk, Ownership};
 use super::tier::BackupTier;
-use super::{create, delete, observe};
+use super::{create, delete, observe, storage, update};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::memory::Expected;
@@ -21,13 +21,14 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
         return Ok(());
     }
     if let Some(tier) = plan.planned.attribute("backup_tier").as_str().and_then(|text| text.parse().ok()) {
-        plan.set("pool_name", super::update::pool_of(tier));
+        plan.set("pool_name", update::pool_of(tier));
     }
     match plan.prior.clone() {
         None => new(cx, plan).await,
         Some(prior) => {
             if preflight::changes(plan) {
                 change(&prior, plan);
+                move_attached(cx, &prior, plan).await?;
             }
             repair(cx, &prior, plan);
             Ok(())
@@ -104,17 +105,43 @@ async fn new(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
     Ok(())
 }
 
-/// The message for a volume that cannot be moved where it is.
-pub(super) fn cannot_move(name: &str, vm: VmId) -> Diagnostic {
-    Diagnostic::error(
-        "Attached disk cannot move",
-        format!(
-            "VM {vm} uses the data disk {name:?} and only refers to its volume. If Proxmox VE moved it now, the new volume \
-             would belong to that machine and go with it. Take the disk out of `data_disks` of the machine and apply, then \
-             change the storage, then attach it again."
-        ),
-    )
-    .at("storage_name")
+/// Says what it means when the volume of an attached disk moves, and whether it can.
+async fn move_attached(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
+    let wanted = plan.planned.attribute("storage_name").as_str().map(str::to_owned);
+    let Some(wanted) = wanted.filter(|name| name != prior.storage_name.as_str()) else { return Ok(()) };
+    let vm = prior.attached_to_vm_id.known().and_then(|vm| VmId::new(*vm).ok());
+    let (Some(vm), Some(volume)) = (vm, prior.volume_id.known()) else { return Ok(()) };
+    if let Ok(pve) = cx.pve() {
+        let cluster = pve.cluster().await.explain::<DataDisk>(cx, "list what is in the cluster")?;
+        if let Some(guest) = cluster.guest(vm) {
+            let at = VmAddress::new(guest.node.clone(), vm);
+            if let Some(refused) = storage::snapshot_of(cx, &pve, &at, volume, &prior.name).await? {
+                plan.push(refused);
+                return Ok(());
+            }
+        }
+    }
+    if prior.owner() == Ownership::Holder && !is_given(prior) {
+        plan.warn(
+            "storage_name",
+            "Volume changes its owner",
+            format!(
+                "VM {vm} uses the data disk {:?} and only refers to its volume. Proxmox VE copies it to storage {wanted:?} \
+                 while the machine runs, and the copy belongs to the machine, because none gives a volume away while it \
+                 runs. So the machine is protected: whoever deletes it deletes the volume too. When an apply finds it \
+                 stopped, or it lets go of the disk, the holder gets the volume again.",
+                prior.name
+            ),
+        );
+    }
+    Ok(())
+}
+
+/// Whether the volume belongs to the machine that uses it.
+fn is_given(prior: &DataDisk) -> bool {
+    let volume = prior.volume_id.known().and_then(|volume| volume.parse::<VolumeId>().ok());
+    let owner = volume.and_then(|volume| volume.owner()).map(VmId::number);
+    owner.is_some() && owner != prior.holder_vm_id.known().copied()
 }
 
 fn change(prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) {
@@ -135,19 +162,13 @@ fn change(prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) {
     let user = prior.attached_to_vm_id.known().copied();
     let moves =
         planned.attribute("storage_name").as_str().is_some_and(|name| name != prior.storage_name.as_str());
-    if moves || prior.owner() == Ownership::Transfer {
+    if moves || prior.owner() == Ownership::Transfer || is_given(prior) {
         plan.mark_unknown("volume_id");
     } else {
         let volume = prior.volume_id.known().map_or(Value::Unknown, |volume| Value::from(volume.as_str()));
         plan.set("volume_id", volume);
     }
     let Some(user) = user else { return };
-    if moves
-        && prior.owner() == Ownership::Holder
-        && let Ok(vm) = VmId::new(user)
-    {
-        plan.push(cannot_move(&prior.name, vm));
-    }
     let ownership = planned.attribute("ownership").as_str().and_then(|text| text.parse::<Ownership>().ok());
     if ownership.is_some_and(|wanted| wanted != prior.owner()) {
         plan.error(
@@ -199,16 +220,31 @@ fn tier(prior: &DataDisk, user: u32, plan: &mut Plan<'_, DataDisk>) {
 fn repair(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) {
     let reason = cx.operation().private(observe::REPAIR);
     let Some(reason) = reason.as_ref().and_then(serde_json::Value::as_str) else { return };
-    for name in ["attached_to_vm_id", "attached_slot", "effective_tier"] {
+    for name in ["attached_to_vm_id", "attached_slot", "effective_tier", "volume_id"] {
         plan.mark_unknown(name);
     }
-    let detail = if reason == "convert" {
-        "It was set up by somebody else: a machine owns the volume without being a holder of this provider, and maybe \
-         another one uses it at the same time. The apply makes the first one a holder that lets go of the volume while it \
-         is in use. No byte of the volume is touched."
-    } else {
-        "An apply was interrupted, or somebody has changed it by hand: it is not quite where its holder says, or not in \
-         the pool of its tier. The apply mends that; the volume stays as it is."
+    let (summary, detail) = match reason {
+        "convert" => (
+            "Data disk is converted",
+            "It was set up by somebody else: a machine owns the volume without being a holder of this provider, and maybe \
+             another one uses it at the same time. The apply makes the first one a holder that lets go of the volume while \
+             it is in use. No byte of the volume is touched.",
+        ),
+        "reclaim" => (
+            "Volume goes to holder",
+            "It went to another storage while its machine ran, so the volume belongs to that machine. The machine is stopped \
+             now, and the apply gives the volume back to the holder.",
+        ),
+        "gone" => (
+            "Data disk is parked",
+            "The machine that used it is gone, and the volume is still there. The apply puts it back on the holder, so that \
+             backups include it, unless a machine gets it then.",
+        ),
+        _ => (
+            "Data disk is mended",
+            "An apply was interrupted, or somebody has changed it by hand: it is not quite where its holder says, or not in \
+             the pool of its tier. The apply mends that; the volume stays as it is.",
+        ),
     };
-    plan.warn("name", "Data disk is mended", format!("The data disk {:?} is changed. {detail}", prior.name));
+    plan.warn("name", summary, format!("The data disk {:?} is changed. {detail}", prior.name));
 }

@@ -3,7 +3,7 @@
 //! The record is a comment in the last line that the web interface does not show, as the mark of a machine is. It is
 //! written before each step that it speaks of, so that whoever comes after a crash knows what was meant.
 
-use pve_client::VmId;
+use pve_client::{StorageName, VmId};
 use serde_json::{Map, Value as Json, json};
 
 use super::id::DataDiskId;
@@ -28,12 +28,28 @@ pub(in crate::resources::pve) struct Attachment {
     pub volume: Option<String>,
     /// Whether the machine was protected because of this disk.
     pub protects: bool,
+    /// How the volume goes to another storage there.
+    pub moving: Option<Relocation>,
+}
+
+/// A volume that goes to another storage through a machine that only refers to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::resources::pve) struct Relocation {
+    /// The volume that is copied. The holder keeps it, and it is out of date once the machine has another one.
+    pub from: String,
+    /// Where it goes.
+    pub to: StorageName,
 }
 
 impl Attachment {
     /// In a slot of a machine.
     pub(super) fn new(vm: VmId, slot: &str) -> Self {
-        Self { vm, slot: slot.to_owned(), volume: None, protects: false }
+        Self { vm, slot: slot.to_owned(), volume: None, protects: false, moving: None }
+    }
+
+    /// The same without a volume that goes anywhere.
+    pub(super) fn settled(&self) -> Self {
+        Self { moving: None, ..self.clone() }
     }
 
     /// Whether it is the same slot of the same machine.
@@ -114,15 +130,22 @@ impl Record {
         }
         set("ownership", json!(self.ownership.to_string()));
         if let Some(at) = &self.at {
-            set(
-                "at",
-                json!({ "vm": at.vm.number(), "slot": at.slot, "volume": at.volume, "protects": at.protects }),
-            );
+            let moving = at.moving.as_ref().map(|it| json!({ "from": it.from, "to": it.to.as_str() }));
+            let mut place = json!({ "vm": at.vm.number(), "slot": at.slot, "volume": at.volume, "protects": at.protects });
+            if let Some(moving) = moving {
+                place["moving"] = moving;
+            }
+            set("at", place);
         }
         if let Some(next) = &self.next {
             set("next", json!({ "vm": next.vm.number(), "slot": next.slot }));
         }
         format!("{NOTE}\n\n{START}{}{END}", Json::Object(json))
+    }
+
+    /// How the volume goes to another storage, if it does.
+    pub(super) fn moving(&self) -> Option<&Relocation> {
+        self.at.as_ref()?.moving.as_ref()
     }
 
     /// The same disk, meant to be somewhere else.
@@ -146,6 +169,14 @@ fn attachment(json: &Json) -> Option<Attachment> {
         slot: json.get("slot")?.as_str()?.to_owned(),
         volume: json.get("volume").and_then(Json::as_str).map(str::to_owned),
         protects: json.get("protects").and_then(Json::as_bool).unwrap_or(false),
+        moving: json.get("moving").and_then(relocation),
+    })
+}
+
+fn relocation(json: &Json) -> Option<Relocation> {
+    Some(Relocation {
+        from: json.get("from")?.as_str()?.to_owned(),
+        to: json.get("to")?.as_str()?.parse().ok()?,
     })
 }
 
@@ -173,9 +204,11 @@ mod tests {
             volume: Some("ds:vm-102-disk-1".to_owned()),
             ..Attachment::new(VmId::new(102).unwrap(), "scsi1")
         };
+        let moving = Relocation { from: "ds:vm-901-disk-0".to_owned(), to: "ds2".parse().unwrap() };
         for record in [
             record(),
-            record().moved(Some(at)),
+            record().moved(Some(at.clone())),
+            record().moved(Some(Attachment { moving: Some(moving), protects: true, ..at })),
             Record { creating: Some("f00".to_owned()), ownership: Ownership::Transfer, ..record() },
             Record { former_tier: BackupTier::numbered(3), next: Some(successor(103)), ..record() },
         ] {

@@ -1,6 +1,6 @@
 //! Where the volume of a data disk is, as the configurations of its holder and of the machine that uses it say.
 
-use pve_client::{Drive, VmConfig, VmId, VmPending};
+use pve_client::{Drive, StorageName, VmConfig, VmId, VmPending};
 
 use super::record::Record;
 use crate::resources::pve::vm::is_disk_slot;
@@ -14,6 +14,8 @@ pub(super) struct HolderSight {
     pub bus: Option<(String, Drive)>,
     /// The entry that keeps the volume while another machine uses it, and the volume.
     pub unused: Option<(String, String)>,
+    /// The entry that keeps a volume of which a copy on another storage is made, and the volume.
+    pub old: Option<(String, String)>,
     /// Whether it is protected.
     pub protected: bool,
     /// Its record.
@@ -31,6 +33,8 @@ pub(super) struct UserSight {
     pub leaving: bool,
     /// The entry that keeps the volume after its slot was emptied.
     pub unused: Option<String>,
+    /// The entry that names the volume from before it went to another storage.
+    pub old: Option<String>,
     /// Whether it runs.
     pub running: bool,
     /// Whether it is on another node than the holder.
@@ -52,6 +56,8 @@ pub(super) struct Sight {
     pub user: Option<UserSight>,
     /// Whether the backups of that machine are known to be as they have to be where the disk is going.
     pub backups_follow: bool,
+    /// The storage on which an attached volume is wanted, if that is known.
+    pub storage: Option<StorageName>,
 }
 
 /// The drive of a configured disk.
@@ -73,10 +79,16 @@ fn unused(config: &VmConfig) -> impl Iterator<Item = (String, &str)> {
 impl HolderSight {
     /// Reads the configuration of a holder.
     pub(super) fn of(id: VmId, config: &VmConfig, record: Record) -> Self {
+        let from = record.moving().map(|moving| moving.from.clone());
+        let entry = |is_old: bool| {
+            let mut found = unused(config).filter(|(_, volume)| (Some(*volume) == from.as_deref()) == is_old);
+            found.next().map(|(entry, volume)| (entry, volume.to_owned()))
+        };
         Self {
             id,
             bus: disks(config).next().map(|(slot, drive)| (slot.to_owned(), drive)),
-            unused: unused(config).next().map(|(entry, volume)| (entry, volume.to_owned())),
+            unused: entry(false),
+            old: entry(true),
             protected: config.value("protection") == Some("1"),
             record,
         }
@@ -94,6 +106,7 @@ impl UserSight {
     pub(super) fn of(id: VmId, pending: &VmPending, running: bool, holder: &HolderSight, slot: &str) -> Self {
         let at = holder.record.at.as_ref().filter(|at| at.vm == id);
         let known = [holder.volume(), at.and_then(|at| at.volume.as_deref())];
+        let old = at.and_then(|at| at.moving.as_ref()).map(|moving| moving.from.as_str());
         let is_it = |drive: &Drive| {
             let owner = drive.volume().and_then(|volume| volume.owner());
             known.contains(&Some(drive.file.as_str()))
@@ -105,6 +118,7 @@ impl UserSight {
             bus: None,
             leaving: false,
             unused: None,
+            old: None,
             running,
             elsewhere: false,
             protected: false,
@@ -130,6 +144,9 @@ impl UserSight {
             }
             match option.key.as_str() {
                 "protection" => sight.protected = value == "1",
+                entry if entry.starts_with("unused") && old == Some(value) => {
+                    sight.old = Some(entry.to_owned());
+                }
                 entry if entry.starts_with("unused") && known.contains(&Some(value)) => {
                     sight.unused = Some(entry.to_owned());
                 }

@@ -6,7 +6,9 @@
 //! Backups go through whoever has the disk on a bus. So the machine is in the backups of the disk's tier before the holder
 //! lets go, and leaves them only after the disk is back.
 
-use pve_client::VmId;
+mod relocation;
+
+use pve_client::{StorageName, VmId};
 
 use super::model::Ownership;
 use super::record::Attachment;
@@ -50,6 +52,12 @@ pub(super) enum Step {
     Unlink(String),
     /// Take the volume back from the machine.
     TakeBack(String),
+    /// Let Proxmox VE copy the volume to another storage and put the copy in the slot: the machine owns it.
+    Relocate { slot: String, to: StorageName },
+    /// Take the entry of the volume from before out of the machine, which does not own it, and protect that again.
+    Forget(String),
+    /// Delete the volume from before with the holder's entry of it, and record where the disk is.
+    Discard(String, Attachment),
     /// Bring the holder to the node of the machine: only there one gives the volume to the other.
     Fetch,
     /// Let the backups of the machine follow: in before it gets the disk, out after the disk is back.
@@ -69,6 +77,8 @@ pub(super) enum Stuck {
     NoMachine,
     /// The machine lets go of it only when it stops.
     Leaving(String),
+    /// It was on the way to another storage when its machine lost it, so there may be two copies.
+    Unclear(String),
 }
 
 /// What an attached disk's options must be like: whether backups include it.
@@ -98,6 +108,9 @@ pub(super) fn next(goal: &Goal, sight: &Sight) -> Result<Option<Step>, Stuck> {
 fn to_park(sight: &Sight) -> Result<Option<Step>, Stuck> {
     let holder = &sight.holder;
     let at = holder.record.at.as_ref();
+    if let Some(step) = relocation::go_on(sight, false)? {
+        return Ok(Some(step));
+    }
     if let Some(user) = sight.user.as_ref().filter(|user| user.has_it()) {
         return leave(sight, user).map(Some);
     }
@@ -157,6 +170,9 @@ fn to_machine(vm: VmId, slot: &str, sight: &Sight) -> Result<Option<Step>, Stuck
     if user.id != vm {
         return if user.has_it() { Err(Stuck::Elsewhere(user.id)) } else { Err(Stuck::NoMachine) };
     }
+    if let Some(step) = relocation::go_on(sight, true)? {
+        return Ok(Some(step));
+    }
     let recorded = holder.record.at.as_ref();
     // Whoever had it before is done with first, because the record is all that remembers them.
     if recorded.is_some_and(|at| at.vm != vm) && !sight.backups_follow {
@@ -181,7 +197,7 @@ fn to_machine(vm: VmId, slot: &str, sight: &Sight) -> Result<Option<Step>, Stuck
                 Step::Release(own.clone())
             }));
         }
-        (Some(_), _) => return Ok(attached(note, is_noted, sight, user)),
+        (Some(_), _) => return attached(note, is_noted, sight, user),
         (None, _) => {}
     }
     if user.unused.is_some() {
@@ -201,18 +217,37 @@ fn to_machine(vm: VmId, slot: &str, sight: &Sight) -> Result<Option<Step>, Stuck
 }
 
 /// The machine uses the disk; the rest is to be right too.
-fn attached(note: Option<Attachment>, is_noted: bool, sight: &Sight, user: &UserSight) -> Option<Step> {
+fn attached(
+    note: Option<Attachment>,
+    is_noted: bool,
+    sight: &Sight,
+    user: &UserSight,
+) -> Result<Option<Step>, Stuck> {
     let slot = user.bus.as_ref().map(|(slot, _)| slot.clone()).unwrap_or_default();
+    let record = &sight.holder.record;
     if !is_noted {
-        return Some(Step::Note(note));
+        return Ok(Some(Step::Note(note)));
     }
     if !sight.holder.protected {
-        return Some(Step::Protect);
+        return Ok(Some(Step::Protect));
+    }
+    let is_given = user.owns() && !user.leaving;
+    if is_given && !user.running && record.ownership == Ownership::Holder {
+        // It went to another storage while the machine ran; one that is stopped gives it back.
+        return leave(sight, user).map(Some);
     }
     if user.owns() && !user.protected {
-        return Some(Step::ProtectUser);
+        return Ok(Some(Step::ProtectUser));
     }
-    (!is_tuned(sight, user)).then_some(Step::Tune(slot))
+    if let Some(at) = record.at.as_ref().filter(|at| !user.owns() && (at.protects || at.volume.is_some())) {
+        let ends = at.protects && user.protected && !user.owns_others;
+        let note = Step::Note(Some(Attachment::new(at.vm, &at.slot)));
+        return Ok(Some(if ends { Step::UnprotectUser } else { note }));
+    }
+    if !is_tuned(sight, user) {
+        return Ok(Some(Step::Tune(slot)));
+    }
+    Ok(relocation::begin(sight, user))
 }
 
 /// Gives the volume away, with its options.

@@ -1,6 +1,6 @@
 //! Changing a data disk where it is, and mending what an interrupted apply or somebody else has left.
 
-use pve_client::{NodeName, Params, Pve, Size, StorageName, VmAddress};
+use pve_client::{NodeName, Params, Pve, Size, VmAddress};
 use tf_framework::prelude::*;
 
 use super::coverage::{self, Backups};
@@ -11,7 +11,7 @@ use super::record::Record;
 use super::sight::Sight;
 use super::tier::BackupTier;
 use super::work::Work;
-use super::{companions, create};
+use super::{companions, create, storage};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -48,6 +48,8 @@ pub(super) async fn settle(cx: &Cx, pve: &Pve, found: Holder, want: &DataDisk) -
     if work.holder.foreign {
         work.holder.record = found.record;
     }
+    // What an earlier apply began goes on, unless it is not wanted any more.
+    work.storage = work.is_moving().then(|| want.storage_name.clone());
     describe(cx, pve, &mut work.holder, want).await?;
     coverage::place_holder(cx, pve, &work.holder, want.backup_tier).await?;
     let sight = work.sight().await?;
@@ -68,7 +70,7 @@ pub(super) async fn settle(cx: &Cx, pve: &Pve, found: Holder, want: &DataDisk) -
     if !used && work.holder.at.node != want.node_name {
         migrate(cx, pve, &mut work.holder, &want.node_name).await?;
     }
-    let sight = move_storage(cx, pve, &mut work, sight, &want.storage_name).await?;
+    let sight = storage::bring_to(cx, pve, &mut work, sight, &want.storage_name).await?;
     grow(cx, pve, &work, &sight, want.size_gib).await
 }
 
@@ -152,40 +154,6 @@ pub(super) async fn migrate(cx: &Cx, pve: &Pve, holder: &mut Holder, node: &Node
         moved.explain::<DataDisk>(cx, &what)?;
     }
     holder.refresh(pve).await.explain::<DataDisk>(cx, &what)
-}
-
-/// Moves the volume to another storage, through whoever owns it.
-async fn move_storage(
-    cx: &Cx,
-    pve: &Pve,
-    work: &mut Work<'_>,
-    sight: Sight,
-    storage: &StorageName,
-) -> Result<Sight> {
-    let Some((at, slot, drive)) = work.bus(&sight) else { return Ok(sight) };
-    let present = drive.volume().map(|volume| volume.storage().clone());
-    if present.as_ref() == Some(storage) {
-        return Ok(sight);
-    }
-    if drive.volume().and_then(|volume| volume.owner()) != Some(at.id) {
-        return Err(super::plan::cannot_move(&work.holder().record.name, at.id).into());
-    }
-    let what = format!("move the volume of the {} to storage {:?}", work.holder().called(), storage.as_str());
-    let params = Params::new().set("storage", storage).flag("delete", true);
-    let run = || async {
-        let upid = pve.move_disk(&at, &slot, params.clone(), None).await?;
-        pve.wait(&upid).await
-    };
-    let moved = pve.patiently(run).await;
-    work.forget();
-    work.holder.refresh(pve).await.explain::<DataDisk>(cx, &what)?;
-    let now = work.sight().await?;
-    let arrived =
-        work.bus(&now).and_then(|(_, _, drive)| drive.volume()).map(|volume| volume.storage().clone());
-    if arrived.as_ref() == Some(storage) {
-        return Ok(now);
-    }
-    moved.explain::<DataDisk>(cx, &what).map(|_| now)
 }
 
 /// Grows the volume through whoever has it on a bus, so that a guest sees it at once.

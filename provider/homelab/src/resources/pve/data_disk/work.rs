@@ -3,7 +3,7 @@
 mod step;
 mod stuck;
 
-use pve_client::{Drive, Error as PveError, NodeName, Pve, Turn, VmAddress, VmId, VmPending};
+use pve_client::{Drive, Error as PveError, NodeName, Pve, StorageName, Turn, VmAddress, VmId, VmPending};
 use tf_framework::prelude::*;
 
 use super::companions;
@@ -43,11 +43,15 @@ pub(in crate::resources::pve) struct Work<'a> {
     pub(super) backups: Backups,
     /// Whether the machine that the disk leaves stays. The backups of one that is about to go need not change.
     pub(super) machine_stays: bool,
+    /// The storage on which an attached volume is wanted, if that is known.
+    pub(super) storage: Option<StorageName>,
     user: Option<User>,
     /// Machines as they were read since the last step that changed one; nothing for one that is not there.
     read: BTreeMap<VmId, Option<User>>,
     /// The machine whose backups are as the goal needs them.
     follows: Option<VmId>,
+    /// Whether a copy that an earlier apply began is known to have ended.
+    awaited: bool,
     _turn: pve_client::Taken,
 }
 
@@ -68,9 +72,11 @@ impl<'a> Work<'a> {
             holder,
             backups: Backups::default(),
             machine_stays: true,
+            storage: None,
             user: None,
             read: BTreeMap::new(),
             follows: None,
+            awaited: false,
             _turn: turn,
         }))
     }
@@ -112,7 +118,8 @@ impl<'a> Work<'a> {
                 break;
             }
         }
-        Ok(Sight { holder, user, backups_follow: self.backups_follow(goal) })
+        let storage = self.storage.clone();
+        Ok(Sight { holder, user, backups_follow: self.backups_follow(goal), storage })
     }
 
     /// Whether the backups of the machine that the record names are as they have to be.
@@ -184,6 +191,12 @@ impl<'a> Work<'a> {
         let mut failures = 0;
         for _ in 0..MOST_STEPS {
             let sight = self.look(Some(goal), known).await?;
+            if self.is_moving() && !self.awaited {
+                self.await_moves().await?;
+                self.awaited = true;
+                self.read.clear();
+                continue;
+            }
             let step = match steps::next(goal, &sight) {
                 Ok(Some(step)) => step,
                 Ok(None) => return Ok(Ok(sight)),
@@ -212,6 +225,10 @@ impl<'a> Work<'a> {
                         self.await_moves().await?;
                         lost = Some(step.clone());
                     }
+                }
+                Err(error) if gives_back(goal, &sight, &step) => {
+                    self.tell_of_the_rest(&sight, &error);
+                    return Ok(Ok(sight));
                 }
                 Err(error) => return self.explain(Err(error), step::verb(&step)),
             }
@@ -256,19 +273,41 @@ impl<'a> Work<'a> {
         update::migrate(self.cx, &self.pve, &mut self.holder, &node).await
     }
 
-    /// A move whose answer was lost may still be going on.
-    async fn await_moves(&self) -> Result<()> {
-        let running = self.pve.running_tasks(&self.holder.at.node).await;
-        for task in self.explain(running, "read the tasks of")? {
-            if task.kind() == "qmmove"
-                && task.object().split(['-', '>']).any(|part| part == self.holder.at.id.to_string())
-            {
-                // How it ended shows in what is there.
-                let ended = self.pve.wait(&task).await;
-                tracing::debug!(task = %task, ok = ended.is_ok(), "waited for a move whose answer was lost");
+    /// A move that nobody waits for, because an answer was lost or an apply died, may still be going on. Says whether one
+    /// was.
+    pub(super) async fn await_moves(&self) -> Result<bool> {
+        let mut any = false;
+        let mut places = vec![self.holder.at.clone()];
+        places.extend(self.user_at().cloned());
+        let nodes: BTreeSet<&NodeName> = places.iter().map(|at| &at.node).collect();
+        for node in nodes {
+            let running = self.pve.running_tasks(node).await;
+            for task in self.explain(running, "read the tasks of")? {
+                let about =
+                    |at: &VmAddress| task.object().split(['-', '>']).any(|part| part == at.id.to_string());
+                if task.kind() == "qmmove" && places.iter().any(about) {
+                    any = true;
+                    // How it ended shows in what is there.
+                    let ended = self.pve.wait(&task).await;
+                    tracing::debug!(task = %task, ok = ended.is_ok(), "waited for a move");
+                }
             }
         }
-        Ok(())
+        Ok(any)
+    }
+
+    /// A machine that is stopped keeps the volume if it cannot give it back now.
+    fn tell_of_the_rest(&self, sight: &Sight, error: &PveError) {
+        let user = sight.user.as_ref().map(|user| user.id.to_string()).unwrap_or_default();
+        self.cx.operation().warn(Diagnostic::warning(
+            "Volume stays with machine",
+            format!(
+                "The volume of the {} belongs to VM {user} since it went to another storage while that machine ran, and \
+                 could not be given back to the holder: {error}. The machine stays protected, and the next apply that \
+                 finds it stopped tries again.",
+                self.holder.called()
+            ),
+        ));
     }
 
     fn user_at(&self) -> Option<&VmAddress> {
@@ -292,6 +331,11 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// Whether the record says that the volume is on its way to another storage.
+    pub(super) fn is_moving(&self) -> bool {
+        self.holder.record.moving().is_some()
+    }
+
     /// Where a record says the disk is.
     pub(super) fn recorded(&self) -> Option<&Attachment> {
         self.holder.record.at.as_ref()
@@ -306,4 +350,10 @@ impl<'a> Work<'a> {
 /// Whether another look and another try may help.
 fn is_passing(error: &PveError) -> bool {
     matches!(error, PveError::Conflict { .. } | PveError::MaybeApplied { .. })
+}
+
+/// Whether a step only gives the volume back to the holder of a disk that is where it is to be.
+fn gives_back(goal: &Goal, sight: &Sight, step: &Step) -> bool {
+    let slot = sight.user.as_ref().and_then(|user| Some(&user.bus.as_ref()?.0));
+    matches!((goal, step), (Goal::At(_, wanted), Step::TakeBack(from)) if from == wanted && slot == Some(wanted))
 }

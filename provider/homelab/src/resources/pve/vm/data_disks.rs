@@ -93,6 +93,22 @@ impl Machine<'_> {
         Ok(())
     }
 
+    /// Lets a machine that was stopped give back what it got when a volume moved to another storage.
+    pub(super) async fn give_data_disks_back(&self, prior: &Vm, want: &Vm) -> Result<()> {
+        if entries(want).next().is_none() {
+            return Ok(());
+        }
+        let config = self.config().await?;
+        let owns = |slot: &String| {
+            let volume = disk::in_slot(&config, slot).and_then(|drive| drive.volume());
+            volume.and_then(|volume| volume.owner()) == Some(self.at.id)
+        };
+        if entries(want).any(|(slot, _)| owns(slot)) {
+            self.attach_data_disks(Some(prior), want).await?;
+        }
+        Ok(())
+    }
+
     /// Sees to it, before the machine leaves its pool for `pool`, that backups include its data disks there too. Says
     /// whether it was put where it is to be.
     pub(super) async fn prepare_pool(&self, pool: Option<&PoolName>) -> Result<bool> {

@@ -92,6 +92,9 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
     machine.attach_data_disks(Some(prior), want).await?;
     let power = Power { running, is_managed: status.ha_managed, new_data: written.cloud_init };
     let fresh = machine.settle_power(prior, want, power).await?;
+    if power.running && !want.is_started() {
+        machine.give_data_disks_back(prior, want).await?;
+    }
     machine.clear_unused(prior, want).await?;
     if fresh || want.addresses.is_unknown() {
         machine.wait_for_guest(want).await?;

@@ -1,6 +1,6 @@
 //! The writes of a data disk's way, one for each step.
 
-use pve_client::{Drive, Params, VmAddress};
+use pve_client::{Drive, Params, StorageName, VmAddress};
 use tf_framework::prelude::*;
 
 use super::Work;
@@ -16,6 +16,7 @@ pub(super) fn changes_holder(step: &Step) -> bool {
             | Step::Release(_)
             | Step::Protect
             | Step::Park(..)
+            | Step::Discard(..)
             | Step::Give { .. }
             | Step::TakeBack(_)
     )
@@ -32,6 +33,7 @@ pub(super) fn verb(step: &Step) -> &'static str {
         Step::Plug(_) | Step::Give { .. } => "attach",
         Step::Unplug(_) | Step::Unlink(_) | Step::TakeBack(_) => "detach",
         Step::Park(..) => "park",
+        Step::Relocate { .. } => "move",
         _ => "change",
     }
 }
@@ -88,6 +90,15 @@ impl Work<'_> {
                 self.write_user(Params::new().bool("protection", true), std::slice::from_ref(slot)).await
             }
             Step::ProtectUser => self.write_user(Params::new().bool("protection", true), &[]).await,
+            Step::Relocate { slot, to } => self.relocate(slot, to).await,
+            Step::Forget(entry) => {
+                self.write_user(Params::new().bool("protection", true), std::slice::from_ref(entry)).await
+            }
+            Step::Discard(entry, at) => {
+                let set = Params::new().bool("protection", true);
+                let record = record.moved(Some(at.clone()));
+                holder.write(pve, &record, set, std::slice::from_ref(entry)).await
+            }
             Step::UnprotectUser => self.write_user(Params::new().bool("protection", false), &[]).await,
             Step::Give { from, to } => self.hand_over(&holder.at, from, self.user_at(), to).await,
             Step::TakeBack(from) => {
@@ -109,6 +120,18 @@ impl Work<'_> {
         let Some(user) = &self.user else { return Ok(()) };
         let digest = user.pending.digest.as_deref();
         self.pve.patiently(|| self.pve.set_vm_config(&user.at, set.clone(), delete, digest)).await
+    }
+
+    /// Copies what the machine has in a slot. The source stays: the holder has it, and the record knows.
+    async fn relocate(&self, slot: &str, to: &StorageName) -> pve_client::Result<()> {
+        let Some(user) = &self.user else { return Ok(()) };
+        let digest = user.pending.digest.as_deref();
+        let run = || async {
+            let params = Params::new().set("storage", to);
+            let upid = self.pve.move_disk(&user.at, slot, params, digest).await?;
+            self.pve.wait(&upid).await
+        };
+        self.pve.patiently(run).await.map(drop)
     }
 
     async fn hand_over(

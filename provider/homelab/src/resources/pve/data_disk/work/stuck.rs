@@ -20,6 +20,15 @@ impl Work<'_> {
                  at the content of the storage, and put the volume back as `scsi0` of the holder, or restore a backup."
                     .to_owned(),
             ),
+            Stuck::Unclear(from) => (
+                "Data disk is in doubt",
+                format!(
+                    "its volume was being copied to another storage when its machine lost it, so there may be two copies. \
+                     {from:?}, which the holder keeps, is the older one; the newer one may be among the unused disks of the \
+                     machine. Put the right one on the holder as `scsi0` (from the machine with \"Reassign Owner\" in the web \
+                     interface), then apply again."
+                ),
+            ),
             Stuck::Elsewhere(vm) => (
                 "Data disk is attached elsewhere",
                 format!(

@@ -1,0 +1,86 @@
+//! The storage of a data disk: moving the volume, and what is in the way of that.
+
+use pve_client::{Params, Pve, StorageName, VmAddress};
+use tf_framework::prelude::*;
+
+use super::model::DataDisk;
+use super::sight::{self, Sight};
+use super::work::Work;
+use crate::cx::Cx;
+use crate::errors::Explain as _;
+
+/// Moves the volume to another storage, through whoever has it on a bus.
+pub(super) async fn bring_to(
+    cx: &Cx,
+    pve: &Pve,
+    work: &mut Work<'_>,
+    sight: Sight,
+    storage: &StorageName,
+) -> Result<Sight> {
+    let mut sight = sight;
+    if !is_on(work, &sight, storage) && work.await_moves().await? {
+        // An earlier apply began it.
+        work.forget();
+        work.holder.refresh(pve).await.explain::<DataDisk>(cx, "read the holder of")?;
+        sight = work.sight().await?;
+    }
+    if is_on(work, &sight, storage) {
+        return Ok(sight);
+    }
+    let Some((at, slot, drive)) = work.bus(&sight) else { return Ok(sight) };
+    let name = work.holder().record.name.clone();
+    if let Some(refused) = snapshot_of(cx, pve, &at, &drive.file, &name).await? {
+        return Err(refused.into());
+    }
+    if drive.volume().and_then(|volume| volume.owner()) != Some(at.id) {
+        work.storage = Some(storage.clone());
+        return work.bring(&Work::settled_goal(&sight), None).await;
+    }
+    let what = format!("move the volume of the {} to storage {:?}", work.holder().called(), storage.as_str());
+    let params = Params::new().set("storage", storage).flag("delete", true);
+    let run = || async {
+        let upid = pve.move_disk(&at, &slot, params.clone(), None).await?;
+        pve.wait(&upid).await
+    };
+    let moved = pve.patiently(run).await;
+    if matches!(moved, Err(pve_client::Error::MaybeApplied { .. })) {
+        work.await_moves().await?;
+    }
+    work.forget();
+    work.holder.refresh(pve).await.explain::<DataDisk>(cx, &what)?;
+    let now = work.sight().await?;
+    if is_on(work, &now, storage) {
+        return Ok(now);
+    }
+    moved.explain::<DataDisk>(cx, &what).map(|_| now)
+}
+
+/// Whether the volume is on a bus and on a storage; one on no bus cannot move.
+fn is_on(work: &Work<'_>, sight: &Sight, storage: &StorageName) -> bool {
+    let bus = work.bus(sight);
+    bus.is_none_or(|(_, _, drive)| drive.volume().is_some_and(|volume| volume.storage() == storage))
+}
+
+/// The message for a volume that cannot be moved, because a snapshot needs it where it is; nothing when none does.
+pub(super) async fn snapshot_of(
+    cx: &Cx,
+    pve: &Pve,
+    at: &VmAddress,
+    volume: &str,
+    disk: &str,
+) -> Result<Option<Diagnostic>> {
+    let what = format!("read the snapshots of VM {}", at.id);
+    for snapshot in pve.snapshots(at).await.explain::<DataDisk>(cx, &what)? {
+        let config = pve.snapshot_config(at, &snapshot.name).await.explain::<DataDisk>(cx, &what)?;
+        if sight::disks(&config).any(|(_, drive)| drive.file == volume) {
+            let message = format!(
+                "The snapshot {:?} of VM {} includes the volume {volume:?} of the data disk {disk:?}, and a snapshot stays \
+                 behind when its volume moves. Delete the snapshot, then apply again.",
+                snapshot.name.as_str(),
+                at.id
+            );
+            return Ok(Some(Diagnostic::error("Snapshot keeps volume", message).at("storage_name")));
+        }
+    }
+    Ok(None)
+}
