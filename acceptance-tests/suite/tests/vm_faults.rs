@@ -14,10 +14,10 @@ const VM: &str = "homelab_pve_vm";
 /// No operation makes more calls than this, polls included.
 const MOST_CALLS: u64 = 120;
 
-fn template() -> Value {
+fn template(data: Data) -> Value {
     json!({
         "node_name": "pve1", "name": "template", "template": true,
-        "disks": { "scsi0": { "storage_name": "shared", "size_gib": 1 } },
+        "disks": { "scsi0": { "storage_name": data.storage(), "size_gib": 1 } },
     })
 }
 
@@ -28,20 +28,32 @@ enum Data {
     Settings,
     /// Documents, on a disc of ours.
     Documents,
+    /// Settings, for a clone whose node does not see the disks of the template.
+    Elsewhere,
+}
+
+impl Data {
+    fn storage(self) -> &'static str {
+        if matches!(self, Self::Elsewhere) { "local-lvm" } else { "shared" }
+    }
+
+    fn node(self) -> &'static str {
+        if matches!(self, Self::Elsewhere) { "pve2" } else { "pve1" }
+    }
 }
 
 fn server(template: u64, cores: u64, size: u64, data: Data) -> Value {
     let cloud_init = match data {
-        Data::Settings => {
-            json!({ "storage_name": "shared", "user": "admin", "ip_configs": { "ipconfig0": { "ipv4_address": "dhcp" } } })
+        Data::Settings | Data::Elsewhere => {
+            json!({ "storage_name": data.storage(), "user": "admin", "ip_configs": { "ipconfig0": { "ipv4_address": "dhcp" } } })
         }
         Data::Documents => json!({ "user_data": format!("#cloud-config\npackages: [{cores}]\n") }),
     };
     json!({
-        "node_name": "pve1", "name": "server", "clone": { "vm_id": template },
+        "node_name": data.node(), "name": "server", "clone": { "vm_id": template },
         "cpu": { "cores": cores },
         "description": format!("{cores} cores"),
-        "disks": { "scsi0": { "storage_name": "shared", "size_gib": size } },
+        "disks": { "scsi0": { "storage_name": data.storage(), "size_gib": size } },
         "networks": { "net0": { "bridge": "vmbr0" } },
         "cloud_init": cloud_init,
     })
@@ -112,7 +124,7 @@ enum Operation {
 
 async fn every_call(kind: &str, operation: Operation, data: Data) {
     let lab = Lab::with(&["--task-time", "1"]);
-    let made = converge_template(&lab).await;
+    let made = converge_template(&lab, data).await;
     let (before, after) = (server(made, 2, 2, data), server(made, 3, 3, data));
     let (present, config) = match operation {
         Operation::Create => (None, Some(&before)),
@@ -172,6 +184,7 @@ async fn is_whole(lab: &Lab, state: Option<State>, config: &Value, data: Data, s
     let vm = &now["vms"][&found[0]];
     assert_eq!(vm["config"]["cores"], json!(config["cpu"]["cores"].to_string()), "{story}: {vm}");
     assert!(!vm["process"].is_null(), "{story}: the VM runs");
+    assert_eq!(vm["node"], data.node(), "{story}: the VM is on its node");
     if matches!(data, Data::Documents) {
         let drive = vm["config"]["ide2"].as_str().and_then(|drive| drive.split(',').next());
         assert_eq!(discs(&now), [drive.unwrap_or_default()], "{story}: one disc");
@@ -185,9 +198,9 @@ async fn is_whole(lab: &Lab, state: Option<State>, config: &Value, data: Data, s
     assert_eq!(discs(&last), Vec::<String>::new(), "{story}");
 }
 
-async fn converge_template(lab: &Lab) -> u64 {
+async fn converge_template(lab: &Lab, data: Data) -> u64 {
     let state =
-        converge(lab, VM, None, Some(&template()), "the template").await.expect("the template is made");
+        converge(lab, VM, None, Some(&template(data)), "the template").await.expect("the template is made");
     let found = lab.state();
     let id = found["vms"].as_object().into_iter().flatten().map(|(id, _)| id.clone()).next();
     assert!(!state.tainted);
@@ -238,6 +251,14 @@ faults! {
     a_delete_survives_failing_tasks: "task_fails", Delete, Settings;
     a_delete_survives_busy_locks: "locked", Delete, Settings;
     a_delete_survives_other_writers: "edit_before", Delete, Settings;
+    a_clone_that_is_carried_survives_lost_replies: "reply_lost", Create, Elsewhere;
+    a_clone_that_is_carried_survives_cut_connections: "cut", Create, Elsewhere;
+    a_clone_that_is_carried_survives_refusals: "refused", Create, Elsewhere;
+    a_clone_that_is_carried_survives_proxy_timeouts: "proxy_timeout", Create, Elsewhere;
+    a_clone_that_is_carried_survives_failing_tasks: "task_fails", Create, Elsewhere;
+    a_clone_that_is_carried_survives_busy_locks: "locked", Create, Elsewhere;
+    a_clone_that_is_carried_survives_missing_permissions: "permission_missing", Create, Elsewhere;
+    a_clone_that_is_carried_survives_kill_minus_9: "killed", Create, Elsewhere;
     a_create_with_documents_survives_lost_replies: "reply_lost", Create, Documents;
     a_create_with_documents_survives_refusals: "refused", Create, Documents;
     a_create_with_documents_survives_failing_tasks: "task_fails", Create, Documents;

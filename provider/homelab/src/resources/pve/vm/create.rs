@@ -1,8 +1,11 @@
 //! Making a machine: empty, from images, or as a clone. It is ours from the first moment, and never somebody else's.
 
-use pve_client::{Error as PveError, NodeName, Params, Pve, Scope, Taken, Turn, VmAddress, VmConfig, VmId};
+use pve_client::{
+    Error as PveError, NodeName, Params, Pve, Scope, StorageName, Taken, Turn, VmAddress, VmConfig, VmId,
+};
 use tf_framework::prelude::*;
 
+use super::carry::{self, Way};
 use super::creations::Creations;
 use super::fingerprint::fingerprint;
 use super::machine::Machine;
@@ -37,6 +40,14 @@ pub(super) struct Create<'a> {
 pub(super) struct Source {
     pub at: VmAddress,
     pub running: bool,
+    pub way: Way,
+}
+
+impl Source {
+    /// Whether the clone is made beside it and carried to its node.
+    pub(super) fn is_carried(&self) -> bool {
+        self.way != Way::Direct
+    }
 }
 
 /// How far a machine is when the rest begins.
@@ -64,8 +75,8 @@ pub(super) async fn create(cx: &Cx, want: &Vm) -> Result<VmReference> {
     let create = Create { cx, pve, creations, want, node, fingerprint: fingerprint(want), source };
     let made = create.make().await?;
     let id = made.at().id;
-    let machine = create.machine(made.at().clone());
-    if let Err(error) = create.finish(&machine, &made).await {
+    let mut machine = create.machine(made.at().clone());
+    if let Err(error) = create.finish(&mut machine, &made).await {
         // The state knows the machine from here on, so the mark must not call it a leftover.
         let cleanup = machine.pve.client().scoped(Scope::cleanup(CLEANUP));
         if let Ok(config) = cleanup.vm_config(&machine.at).await
@@ -96,14 +107,20 @@ async fn source(
         Some(_) => first,
         None => pve.cluster().await.explain::<Vm>(cx, what)?,
     };
-    if let Some(guest) = now.guest(id) {
-        let at = VmAddress::new(guest.node.clone(), id);
-        return Ok(Some(Source { at, running: guest.status == "running" }));
-    }
-    match pve.find_vm(id, None).await.explain::<Vm>(cx, what)? {
-        Some((at, _)) => Ok(Some(Source { at, running: false })),
-        None => Err(super::plan::no_template(id).into()),
-    }
+    let (at, running) = match now.guest(id) {
+        Some(guest) => (VmAddress::new(guest.node.clone(), id), guest.status == "running"),
+        None => match pve.find_vm(id, None).await.explain::<Vm>(cx, what)? {
+            Some((at, _)) => (at, false),
+            None => return Err(super::plan::no_template(id).into()),
+        },
+    };
+    let way = if at.node == *node {
+        Way::Direct
+    } else {
+        let config = pve.vm_config(&at).await.explain::<Vm>(cx, what)?;
+        carry::way(&now, &at, &config, clone.storage_name.as_ref())
+    };
+    Ok(Some(Source { at, running, way }))
 }
 
 impl<'a> Create<'a> {
@@ -171,7 +188,7 @@ impl<'a> Create<'a> {
 
     /// Makes the machine with one ID. The inner error is who has the ID.
     async fn attempt(&self, id: VmId) -> Result<Result<Made, Resident>> {
-        let at = VmAddress::new(self.node.clone(), id);
+        let at = VmAddress::new(self.first_node().clone(), id);
         let marker = Marker::creating(marker::new_nonce()?, self.fingerprint.clone());
         ownership::begin(self.cx.operation(), &marker.nonce, id);
         let what = self.machine(at.clone()).what("create");
@@ -239,11 +256,18 @@ impl<'a> Create<'a> {
         let turn =
             if source.running { Turn::RunningSource(source.at.id) } else { Turn::Source(source.at.id) };
         let mut turns = vec![self.pve.take(turn).await?];
-        let storage = self.want.clone.as_ref().and_then(|clone| clone.storage_name.clone());
-        if let Some(storage) = storage {
+        if let Some(storage) = self.copies(source).cloned() {
             turns.push(self.pve.take(Turn::Storage(storage)).await?);
         }
         Ok(turns)
+    }
+
+    /// The storage that is asked for the disks of a clone.
+    fn copies<'s>(&'s self, source: &'s Source) -> Option<&'s StorageName> {
+        match &source.way {
+            Way::Direct => self.want.clone.as_ref().and_then(|clone| clone.storage_name.as_ref()),
+            Way::Carried(storage) => storage.as_ref(),
+        }
     }
 
     fn create_params(&self, marker: &Marker) -> Result<Params> {
@@ -256,18 +280,19 @@ impl<'a> Create<'a> {
     fn clone_params(&self, at: &VmAddress, marker: &Marker) -> Params {
         let (Some(clone), Some(source)) = (&self.want.clone, &self.source) else { return Params::new() };
         let elsewhere = (source.at.node != at.node).then_some(&at.node);
+        let full = if source.is_carried() { Some(true) } else { clone.wants_copies() };
         let params = Params::new()
             .opt("name", self.want.name.as_ref())
             .set("description", marker.on(self.want.description.as_deref()))
-            .opt("full", clone.wants_copies().map(u8::from))
-            .opt("storage", clone.storage_name.as_ref())
+            .opt("full", full.map(u8::from))
+            .opt("storage", self.copies(source))
             .opt("format", clone.format.as_ref())
             .opt("snapname", clone.snapshot_name.as_ref());
         params.opt("pool", self.want.pool_name.as_ref()).opt("target", elsewhere)
     }
 
     /// Everything after the machine is there: what a clone has other than wanted, sizes, template, start.
-    async fn finish(&self, machine: &Machine<'_>, made: &Made) -> Result<()> {
+    async fn finish(&self, machine: &mut Machine<'_>, made: &Made) -> Result<()> {
         let want = self.want;
         let imports = |vm: &Vm| vm.disks.iter().flatten().any(|(_, disk)| disk.import_from.is_some());
         let mut is_template = false;
@@ -285,6 +310,9 @@ impl<'a> Create<'a> {
                     let nonce = ownership::nonce(self.cx.operation()).unwrap_or_default();
                     Marker::creating(nonce, self.fingerprint.clone())
                 });
+                if self.carry(machine, &config).await? {
+                    config = machine.config().await?;
+                }
                 config = machine.free_slot(want, config).await?;
                 let before = config.clone();
                 let provided = machine.provide_disc(want, &config, false).await?;

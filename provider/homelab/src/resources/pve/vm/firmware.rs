@@ -55,6 +55,11 @@ pub struct TpmState {
     pub volume_id: Computed<String>,
 }
 
+/// Whether a wire key is one of these volumes.
+pub(super) fn is_volume(key: &str) -> bool {
+    key == EFI || key == TPM
+}
+
 fn drive(config: &VmConfig, key: &str) -> Option<Drive> {
     config.value(key)?.parse().ok()
 }

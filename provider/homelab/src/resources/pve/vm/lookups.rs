@@ -1,46 +1,46 @@
 //! What the cluster says about a plan: one list, which all plans of a run share, and two more calls in rare cases.
 
-use pve_client::{Cluster, ClusterStorage, Guest, GuestKind, NodeName, Pve, StorageName, VmAddress, VmId};
+use pve_client::{Cluster, ClusterStorage, Guest, GuestKind, NodeName, Pve, VmAddress, VmId};
 use tf_framework::prelude::*;
 
 use super::fingerprint::fingerprint;
 use super::model::Vm;
 use super::placement::{self, Placement};
 use super::plan::no_template;
-use super::{capacity, config, disk, migration, ownership, takeover};
+use super::{capacity, carry, config, migration, ownership, takeover};
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
 use crate::presence;
 
-/// Checks a create, a move to another node, and whether there is room for what a change adds.
+/// Checks a create, a move to another node, and whether there is room for what a change adds. Says whether the apply
+/// migrates a clone that it has made.
 pub(super) async fn check(
     cx: &Cx,
     before: Option<&Value>,
     placement: &Placement,
     plan: &mut Plan<'_, Vm>,
-) -> Result<()> {
-    let Some(node) = &placement.node else { return Ok(()) };
+) -> Result<bool> {
+    let Some(node) = &placement.node else { return Ok(false) };
     let is_new_here = before.is_none() || placement.moves;
     if !is_new_here && !capacity::asks(before, plan.planned, node) {
-        return Ok(());
+        return Ok(false);
     }
     // Without a connection there is nothing to look at, and a plan needs none.
-    let Ok(pve) = cx.pve() else { return Ok(()) };
+    let Ok(pve) = cx.pve() else { return Ok(false) };
     let cluster = pve.cluster().await.explain::<Vm>(cx, "list what is in the cluster")?;
     capacity::check(cx, &cluster, placement, before, plan);
     if !is_new_here {
-        return Ok(());
+        return Ok(false);
     }
     check_nodes(&cluster, node, plan);
     check_storages(cx, &cluster, node, plan);
     if let Some(before) = before {
         migration::check(&cluster, before, node, plan);
-    } else {
-        check_id(cx, &pve, &cluster, plan).await?;
-        check_name(cx, &cluster, plan);
-        check_source(cx, &pve, &cluster, node, plan).await?;
+        return Ok(false);
     }
-    Ok(())
+    check_id(cx, &pve, &cluster, plan).await?;
+    check_name(cx, &cluster, plan);
+    check_source(cx, &pve, &cluster, node, plan).await
 }
 
 /// The node has to be up; of a list it is enough that each exists.
@@ -174,8 +174,8 @@ async fn check_source(
     cluster: &Cluster,
     node: &NodeName,
     plan: &mut Plan<'_, Vm>,
-) -> Result<()> {
-    let Some(id) = wanted_source(cx, pve, node, plan).await? else { return Ok(()) };
+) -> Result<bool> {
+    let Some(id) = wanted_source(cx, pve, node, plan).await? else { return Ok(false) };
     let at = match cluster.guest(id) {
         Some(Guest { kind: GuestKind::Container, .. }) => {
             plan.error(
@@ -183,7 +183,7 @@ async fn check_source(
                 "Not a VM",
                 format!("The guest {id} is a container, and only a VM can be cloned to a VM."),
             );
-            return Ok(());
+            return Ok(false);
         }
         Some(guest) => {
             if !guest.template && plan.planned.at(&"clone.full".into()).as_bool() == Some(false) {
@@ -200,14 +200,11 @@ async fn check_source(
             Some((at, _)) => at,
             None => {
                 plan.push(no_template(id));
-                return Ok(());
+                return Ok(false);
             }
         },
     };
-    if at.node != *node {
-        check_other_node(cx, pve, cluster, &at, plan).await?;
-    }
-    Ok(())
+    if at.node == *node { Ok(false) } else { check_other_node(cx, pve, cluster, &at, node, plan).await }
 }
 
 /// The machine to clone, if that is known. A template may be made in the same run, so one that is not there yet is only
@@ -237,46 +234,19 @@ async fn wanted_source(cx: &Cx, pve: &Pve, node: &NodeName, plan: &mut Plan<'_, 
     Ok(found)
 }
 
-/// A clone can begin its life on another node only if that node sees the disks.
+/// A clone that begins its life on another node than its source. Says whether it has to be carried there.
 async fn check_other_node(
     cx: &Cx,
     pve: &Pve,
     cluster: &Cluster,
     source: &VmAddress,
+    node: &NodeName,
     plan: &mut Plan<'_, Vm>,
-) -> Result<()> {
+) -> Result<bool> {
     let what = format!("read VM {} on node {:?}", source.id, source.node.as_str());
     let found = match pve.vm_config(source).await {
-        Err(error) if error.is_not_found() => return Ok(()),
+        Err(error) if error.is_not_found() => return Ok(false),
         found => found.explain::<Vm>(cx, what)?,
     };
-    let mut storages: BTreeMap<StorageName, String> = BTreeMap::new();
-    for slot in found.values.keys() {
-        if let Some(volume) = disk::in_slot(&found, slot).and_then(|drive| drive.volume()) {
-            storages.insert(volume.storage().clone(), format!("its disk {slot:?} is"));
-        }
-    }
-    let target = plan.planned.at(&"clone.storage_name".into()).as_str().and_then(|name| name.parse().ok());
-    if let Some(target) = target {
-        storages.insert(target, "the copies would be".to_owned());
-    }
-    for (storage, what) in storages {
-        if cluster.is_shared(&storage) == Some(false) {
-            let path = if plan.planned.attribute("nodes").is_null() { "node_name" } else { "nodes" };
-            plan.error(
-                path,
-                "Clone cannot change the node",
-                format!(
-                    "VM {} is on node {:?}, and {what} on the storage {:?}, which other nodes do not see. Proxmox VE \
-                     clones to another node only on shared storage. Use a template on this node, put its disks on shared \
-                     storage, or make the clone on node {:?} and change `node_name` afterwards.",
-                    source.id,
-                    source.node.as_str(),
-                    storage.as_str(),
-                    source.node.as_str()
-                ),
-            );
-        }
-    }
-    Ok(())
+    Ok(carry::check(cluster, source, &found, node, plan))
 }

@@ -5,7 +5,10 @@ use tf_framework::prelude::*;
 
 use super::machine::Machine;
 use super::model::Vm;
-use super::{disk, firmware};
+use super::{disk, firmware, settle, slot};
+
+/// How often a migration whose answer was lost is asked for.
+const ATTEMPTS: u32 = 4;
 
 /// How a machine goes to another node.
 #[derive(Clone, Debug, Default, PartialEq, Object)]
@@ -27,53 +30,97 @@ impl Vm {
 }
 
 impl Machine<'_> {
-    /// Moves the machine to another node; one that runs keeps running. Disks whose storage is to change and that have to
-    /// be copied anyway are copied there at once.
-    pub(super) async fn migrate(
-        &mut self,
-        target: &NodeName,
-        running: bool,
-        current: &VmConfig,
-    ) -> Result<()> {
+    /// Moves the machine to another node; one that runs keeps running. `pairs` says which storage takes the place of
+    /// which, for disks that have to be copied anyway.
+    pub(super) async fn migrate(&mut self, target: &NodeName, running: bool, pairs: String) -> Result<()> {
         // Disks on storages of the node travel with it; for a machine that is off that goes without saying.
-        let pairs = self.want.map(|want| storage_pairs(want, current)).filter(|pairs| !pairs.is_empty());
         let may_copy = self.want.is_none_or(|want| {
             want.migration.as_ref().is_none_or(|migration| migration.with_local_disks != Some(false))
         });
+        let pairs = Some(pairs).filter(|pairs| !pairs.is_empty());
         let more = Params::new().flag("with-local-disks", running && may_copy).opt("targetstorage", pairs);
         let verb = format!("migrate to node {:?}", target.as_str());
-        let moved = self.task(&verb, || self.pve.migrate_vm(&self.at, target, running, more.clone())).await;
         let there = VmAddress::new(target.clone(), self.at.id);
-        match moved {
-            Ok(done) if !done.upid.kind().starts_with("ha") => {}
-            // High availability moves it later; after a lost answer only the nodes know.
-            Ok(_) | Err(pve_client::Error::MaybeApplied { .. }) => {
-                let arrived = api_core::poll(self.pve.scope(), api_core::Pace::default(), || async {
-                    match self.pve.vm_config(&there).await {
-                        Ok(_) => Ok(Some(())),
-                        Err(error) if error.is_not_found() => Ok(None),
-                        Err(error) => Err(error),
-                    }
-                });
-                let arrived = arrived.await;
-                self.explain(arrived, &verb)?;
+        for _ in 0..ATTEMPTS {
+            let moved =
+                self.task(&verb, || self.pve.migrate_vm(&self.at, target, running, more.clone())).await;
+            let arrived = match moved {
+                Ok(done) if !done.upid.kind().starts_with("ha") => true,
+                // High availability moves it later.
+                Ok(_) => self.explain(self.until_there(&there).await, &verb).map(|()| true)?,
+                // Only the nodes know whether it was heard.
+                Err(pve_client::Error::MaybeApplied { .. }) => {
+                    self.explain(self.until_migrated().await, &verb)?;
+                    self.explain(self.is_there(&there).await, &verb)?
+                }
+                Err(error) => return self.explain(Err(error), &verb),
+            };
+            if arrived {
+                self.at = there;
+                return Ok(());
             }
-            Err(error) => return self.explain(Err(error), &verb),
         }
-        self.at = there;
+        Err(Error::new(
+            "Migration got no answer",
+            format!(
+                "Proxmox VE was asked {ATTEMPTS} times to {}, the answer was lost each time, and the machine is still where \
+                 it was. Find out what cuts the connection, and apply again.",
+                self.what(&verb)
+            ),
+        ))
+    }
+
+    /// Waits until no task moves the machine away from its node any more.
+    pub(super) async fn until_migrated(&self) -> pve_client::Result<()> {
+        for task in self.pve.running_tasks(&self.at.node).await? {
+            if task.kind() == "qmigrate" && task.object() == self.at.id.to_string() {
+                // Whether it went well shows in where the machine is.
+                let ended = self.pve.wait(&task).await;
+                self.pve.scope().check()?;
+                tracing::debug!(task = %task, ok = ended.is_ok(), "waited for a migration");
+            }
+        }
         Ok(())
+    }
+
+    async fn until_there(&self, there: &VmAddress) -> pve_client::Result<()> {
+        api_core::poll(self.pve.scope(), api_core::Pace::default(), || async {
+            Ok(self.is_there(there).await?.then_some(()))
+        })
+        .await
+    }
+
+    async fn is_there(&self, there: &VmAddress) -> pve_client::Result<bool> {
+        match self.pve.vm_config(there).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 
-/// Which storage takes the place of which, as `old:new,…`. Proxmox VE applies it only to what has to be copied.
-fn storage_pairs(want: &Vm, current: &VmConfig) -> String {
+/// Which storage takes the place of which, as `old:new,…`. Proxmox VE applies it only to what has to be copied. What is
+/// on a storage without a successor goes to `others`, if there is one.
+pub(super) fn storage_pairs(want: &Vm, current: &VmConfig, others: Option<&StorageName>) -> String {
     let mut pairs: BTreeMap<StorageName, StorageName> = BTreeMap::new();
-    for (slot, disk) in want.disks.iter().flatten() {
-        let present = disk::in_slot(current, slot).and_then(|drive| drive.volume());
-        if let (Some(present), Some(wanted)) = (present, disk.storage_name.known()) {
+    let mut pair = |present: Option<pve_client::Drive>, wanted: Option<&StorageName>| {
+        let present = present.and_then(|drive| drive.volume());
+        if let (Some(present), Some(wanted)) = (present, wanted) {
             // One storage has one successor; what goes elsewhere is moved afterwards.
             pairs.entry(present.storage().clone()).or_insert_with(|| wanted.clone());
         }
+    };
+    for (slot, disk) in want.disks.iter().flatten() {
+        pair(disk::in_slot(current, slot), disk.storage_name.known());
+    }
+    let efi = want.efi_disk.as_ref().and_then(|efi| efi.storage_name.known());
+    let tpm = want.tpm_state.as_ref().and_then(|tpm| tpm.storage_name.known());
+    for (key, wanted) in [(firmware::EFI, efi), (firmware::TPM, tpm)] {
+        pair(settle::drive(current, key), wanted);
+    }
+    let volumes = current.values.iter().filter(|(key, _)| slot::is_disk(key) || firmware::is_volume(key));
+    for (_, value) in volumes {
+        pair(value.parse().ok(), others);
     }
     let changed = pairs.into_iter().filter(|(old, new)| old != new);
     changed.map(|(old, new)| format!("{old}:{new}")).collect::<Vec<_>>().join(",")
@@ -144,7 +191,8 @@ mod tests {
         let values = [("scsi0", "tank1:vm-100-disk-0,size=1G"), ("scsi1", "tank1:vm-100-disk-1,size=1G")];
         let values = values.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         let current = VmConfig { values, digest: None };
-        let want = |storages: &[(&str, &str)]| {
+        let want = |storages: &[(&str, &str)], others: Option<&str>| {
+            let others = others.map(|name| name.parse::<StorageName>().unwrap());
             let mut vm = super::super::config::read(
                 super::super::named::Named::Everything,
                 &current,
@@ -154,9 +202,11 @@ mod tests {
                 let disk = vm.disks.as_mut().unwrap().get_mut(*slot).unwrap();
                 disk.storage_name = storage.parse::<StorageName>().unwrap().into();
             }
-            storage_pairs(&vm, &current)
+            storage_pairs(&vm, &current, others.as_ref())
         };
-        assert_eq!(want(&[]), "");
-        assert_eq!(want(&[("scsi0", "tank2"), ("scsi1", "tank2")]), "tank1:tank2");
+        assert_eq!(want(&[], None), "");
+        assert_eq!(want(&[("scsi0", "tank2"), ("scsi1", "tank2")], None), "tank1:tank2");
+        assert_eq!(want(&[], Some("nfs")), "tank1:nfs");
+        assert_eq!(want(&[("scsi0", "tank2")], Some("nfs")), "tank1:tank2");
     }
 }

@@ -4,6 +4,7 @@ mod address;
 mod agent;
 mod availability;
 mod capacity;
+mod carry;
 mod cdrom;
 mod clone;
 mod cloud_init;

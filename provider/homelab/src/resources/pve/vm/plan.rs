@@ -47,8 +47,9 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     super::left_behind::plan(cx, before.as_ref(), &placement, plan).await?;
     super::root_only::plan(cx, before.as_ref(), plan);
     super::passthrough::plan(cx, before.as_ref(), &placement, plan).await?;
-    lookups::check(cx, before.as_ref(), &placement, plan).await?;
+    let is_carried = lookups::check(cx, before.as_ref(), &placement, plan).await?;
     references::check(cx, before.as_ref(), &placement, plan).await?;
+    let placement = Placement { moves: placement.moves || is_carried, ..placement };
     privileges::check(cx, &placement, restarts, plan).await
 }
 

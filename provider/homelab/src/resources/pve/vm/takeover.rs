@@ -45,7 +45,7 @@ impl Resident {
     /// Makes it ours, if it is what an interrupted create of the same wish left behind.
     pub(super) async fn takeover(&self, create: &Create<'_>) -> Result<Option<VmAddress>> {
         let left = config::marker(&self.config).is_some_and(|marker| is_left(&marker, create));
-        if !left || !create.want.allowed_nodes().contains(&self.at.node) {
+        if !left || !create.may_be_on(&self.at.node) {
             return Ok(None);
         }
         claim(create, &self.at, &self.config).await
@@ -91,11 +91,18 @@ async fn claim(create: &Create<'_>, at: &VmAddress, found: &VmConfig) -> Result<
 /// The machine that has an ID, once no task makes it any more.
 pub(super) async fn resident(create: &Create<'_>, id: VmId) -> Result<Option<Resident>> {
     let what = format!("read VM {id}");
-    let node = &create.node;
+    let node = create.first_node();
     let found = create.pve.find_vm(id, Some(node)).await.explain::<Vm>(create.cx, &what)?;
-    let Some((at, mut config)) = found else { return Ok(None) };
+    let Some((mut at, mut config)) = found else { return Ok(None) };
     if is_being_made(&config) {
         config = settled(create, &at, config).await.explain::<Vm>(create.cx, &what)?;
+    }
+    if is_being_carried(create, &config) {
+        let machine = create.machine(at.clone());
+        machine.until_migrated().await.explain::<Vm>(create.cx, &what)?;
+        let found = create.pve.find_vm(id, Some(&create.node)).await.explain::<Vm>(create.cx, &what)?;
+        let Some(now) = found else { return Ok(None) };
+        (at, config) = now;
     }
     Ok(Some(Resident { at, config }))
 }
@@ -103,6 +110,12 @@ pub(super) async fn resident(create: &Create<'_>, id: VmId) -> Result<Option<Res
 /// While a machine is made, its configuration is only a lock.
 pub(super) fn is_being_made(config: &VmConfig) -> bool {
     matches!(config.value("lock"), Some("create" | "clone"))
+}
+
+/// Whether an interrupted create of the same wish has begun to take the machine to its node.
+fn is_being_carried(create: &Create<'_>, config: &VmConfig) -> bool {
+    config.value("lock") == Some("migrate")
+        && config::marker(config).is_some_and(|marker| is_left(&marker, create))
 }
 
 /// Waits for the tasks that may be making a machine, and reads it again.
@@ -144,7 +157,7 @@ async fn settled(create: &Create<'_>, at: &VmAddress, config: VmConfig) -> pve_c
 pub(super) async fn leftover<'a>(create: &Create<'a>) -> Result<Option<(VmAddress, Held<'a>)>> {
     let cluster = create.creations.at_first(&create.pve).await.explain::<Vm>(create.cx, "list the guests")?;
     let mut looked = create.creations.looked().lock().await;
-    for guest in candidates(&cluster, create.want) {
+    for guest in candidates(&cluster, create) {
         if create.creations.holds(guest.id) {
             continue;
         }
@@ -171,10 +184,10 @@ pub(super) async fn leftover<'a>(create: &Create<'a>) -> Result<Option<(VmAddres
 }
 
 /// The machines that may be left over: on one of the right nodes, and with the right name as far as the list has one yet.
-fn candidates<'c>(cluster: &'c Cluster, want: &Vm) -> impl Iterator<Item = &'c Guest> {
-    let (nodes, name) = (want.allowed_nodes().to_vec(), want.name.clone());
+fn candidates<'c>(cluster: &'c Cluster, create: &'c Create<'_>) -> impl Iterator<Item = &'c Guest> {
+    let name = &create.want.name;
     cluster.guests.iter().filter(move |guest| {
-        let named = match (&guest.name, &name) {
+        let named = match (&guest.name, name) {
             (None, _) => true,
             // A machine has its name only once it is complete. Until then, lists that were made in between call it by
             // its number.
@@ -182,6 +195,6 @@ fn candidates<'c>(cluster: &'c Cluster, want: &Vm) -> impl Iterator<Item = &'c G
             // What Proxmox VE calls a machine that nobody named.
             (Some(found), None) => found.starts_with("VM ") || found.starts_with("Copy-of-VM-"),
         };
-        guest.kind == GuestKind::Vm && nodes.contains(&guest.node) && named
+        guest.kind == GuestKind::Vm && create.may_be_on(&guest.node) && named
     })
 }

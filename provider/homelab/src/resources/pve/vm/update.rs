@@ -8,7 +8,7 @@ use super::machine::Machine;
 use super::marker::{self, Marker};
 use super::model::Vm;
 use super::named::Pair;
-use super::{VmReference, availability, cloud_init, firmware, ownership, placement, settle};
+use super::{VmReference, availability, cloud_init, firmware, migration, ownership, placement, settle};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::resources::pve::data_disk::user::is_own;
@@ -52,7 +52,8 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
             running = false;
         }
         ejected = machine.eject_disc(&current).await?;
-        machine.migrate(&node, running, &current).await?;
+        let pairs = migration::storage_pairs(want, &current, None);
+        machine.migrate(&node, running, pairs).await?;
         current = machine.config().await?;
     }
     let doomed: Vec<String> =
