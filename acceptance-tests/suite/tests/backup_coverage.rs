@@ -1,5 +1,9 @@
 //! The data source that finds disks without a backup, with every CLI.
 
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use suite::files::Files;
 use suite::workspace::with_each_cli;
 use suite::{Lab, Workspace};
 
@@ -139,5 +143,65 @@ fn a_given_disk_of_a_machine_in_a_pool_of_its_own_counts_by_its_own_tier() {
         let schedule = "resource \"homelab_backup_schedule\" \"this\" {\n  tier = homelab_backup_tier.this\n  \
                         storage_name = \"shared\"\n}\n";
         assert_eq!(coverage(schedule), (vec![], disk));
+    });
+}
+
+/// A template of containers on the lab's shared storage.
+fn container_template(lab: &Lab, files: &Files) -> &'static str {
+    let url = files.put("debian-13.tar.zst", b"the files of a system");
+    let body = json!({ "content": "vztmpl", "filename": "debian-13.tar.zst", "url": url });
+    lab.request("POST", "/api2/json/nodes/pve1/storage/shared/download-url", Some(&body.to_string()));
+    let volume = "shared:vztmpl/debian-13.tar.zst";
+    wait_for(lab, "/api2/json/nodes/pve1/storage/shared/content?content=vztmpl", |found| {
+        found.as_array().is_some_and(|list| list.iter().any(|entry| entry["volid"] == volume))
+    });
+    volume
+}
+
+/// Waits until the lab answers so.
+fn wait_for(lab: &Lab, path: &str, holds: impl Fn(&Value) -> bool) {
+    suite::process::wait_for(path, Duration::from_secs(20), || holds(&lab.get(path)["data"]).then_some(()));
+}
+
+#[test]
+fn a_container_is_covered_but_for_mount_points_that_no_backup_has() {
+    with_each_cli(|cli| {
+        let (lab, files, workspace) = (Lab::start(), Files::start(), Workspace::new(cli));
+        let tier = "resource \"homelab_backup_tier\" \"this\" {\n  number = 1\n}\n";
+        workspace.configure(&lab.provider_block(), tier);
+        workspace.apply().ok();
+        let body = json!({
+            "vmid": 300, "ostemplate": container_template(&lab, &files), "hostname": "proxy", "pool": "tier-1",
+            "rootfs": "local-lvm:1", "mp0": "local-lvm:1,mp=/cache", "mp1": "local-lvm:1,mp=/srv/db,backup=1",
+            "mp2": "/srv/films,mp=/films",
+        });
+        lab.request("POST", "/api2/json/nodes/pve1/lxc", Some(&body.to_string()));
+        wait_for(&lab, "/api2/json/nodes/pve1/lxc/300/config", |config| config["lock"].is_null());
+
+        let coverage = |schedule: &str| {
+            let data =
+                "data \"homelab_backup_coverage\" \"this\" {\n  depends_on = [homelab_backup_tier.this]\n}\n";
+            workspace.configure(&lab.provider_block(), &format!("{tier}\n{schedule}\n{data}"));
+            workspace.apply().ok();
+            workspace.apply().ok();
+            let found = workspace.resource("data.homelab_backup_coverage.this");
+            ["uncovered_disks", "excluded_disks", "covered_disks"].map(|name| {
+                let disks = found[name].as_array().into_iter().flatten();
+                disks.map(|disk| format!("{} {}", disk["vm_id"], disk["slot"])).collect::<Vec<String>>()
+            })
+        };
+        let (backed_up, left_out) = (["300 \"mp1\"", "300 \"rootfs\""], ["300 \"mp0\""]);
+        let [uncovered, excluded, covered] = coverage("");
+        assert_eq!(
+            (uncovered, excluded, covered),
+            (backed_up.map(str::to_owned).into(), left_out.map(str::to_owned).into(), Vec::new())
+        );
+        let schedule = "resource \"homelab_backup_schedule\" \"this\" {\n  tier = homelab_backup_tier.this\n  \
+                        storage_name = \"shared\"\n}\n";
+        let [uncovered, excluded, covered] = coverage(schedule);
+        assert_eq!(
+            (uncovered, excluded, covered),
+            (Vec::new(), left_out.map(str::to_owned).into(), backed_up.map(str::to_owned).into())
+        );
     });
 }

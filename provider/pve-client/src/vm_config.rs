@@ -119,6 +119,12 @@ impl Pve {
         Ok(VmConfig::decode(&self.object(&Call::get(vm.path("/config"))).await?))
     }
 
+    /// The configuration of a container.
+    pub async fn container_config(&self, container: &VmAddress) -> Result<VmConfig> {
+        let path = format!("/nodes/{}/lxc/{}/config", container.node, container.id);
+        Ok(VmConfig::decode(&self.object(&Call::get(path)).await?))
+    }
+
     /// The options with applied and waiting values, and the digest: all that a refresh needs.
     pub async fn vm_pending(&self, vm: &VmAddress) -> Result<VmPending> {
         Ok(VmPending::decode(&self.objects(&Call::get(vm.path("/pending"))).await?))

@@ -12,8 +12,10 @@ use crate::resources::pve::data_disk;
 /// Which disks of the backup tiers 1 to 4 no enabled backup job backs up, for a `check` block.
 ///
 /// A disk belongs to the tier of the guest that owns its volume, whoever has it attached, and a data disk to its own
-/// tier, wherever it is. A disk that its own guest leaves out with `backup=0` is left out on purpose, and is listed apart. Jobs that are disabled or never run again
-/// count for nothing. Templates and containers are not looked at.
+/// tier, wherever it is. A disk that its own guest leaves out with `backup=0` is left out on purpose, and is listed
+/// apart. Disks of a container are its root file system and the volumes at its mount points, of which Proxmox VE backs
+/// up only those with `backup=1`. Jobs that are disabled or never run again count for nothing. Templates are not looked
+/// at.
 #[derive(Clone, Debug, Schema)]
 #[schema(name = "backup_coverage")]
 pub struct BackupCoverage {
@@ -33,7 +35,7 @@ pub struct Disk {
     /// Guest that has the disk.
     pub vm_id: i64,
 
-    /// Slot of the disk in that guest; `unused0` and the like are attached nowhere.
+    /// Slot of the disk in that guest, such as `scsi0`, `rootfs` or `mp0`; `unused0` and the like are attached nowhere.
     pub slot: String,
 
     /// Volume of the disk.
@@ -61,7 +63,7 @@ impl Jobs {
         for job in pve.backup_jobs().await?.iter().filter(|job| runs(job)) {
             for guest in pve.covered_guests(&job.id).await? {
                 let slots = jobs.guests.entry(guest.id).or_default();
-                for disk in guest.disks {
+                for disk in guest.disks.into_iter().filter(|disk| !is_of_node(&disk.slot, &disk.volume)) {
                     if disk.included {
                         jobs.volumes.entry(disk.volume.clone()).or_default().insert(job.id.to_string());
                     }
@@ -95,9 +97,31 @@ fn slots(config: &VmConfig) -> BTreeMap<String, (String, bool)> {
     slots
 }
 
-/// The tier of a machine. A job has containers and templates too, which are not looked at.
+/// Whether a container's mount point shows a directory or a device of the node, of which no backup has anything.
+fn is_of_node(slot: &str, source: &str) -> bool {
+    slot.starts_with("mp") && source.starts_with('/')
+}
+
+/// Where a container has volumes, with volume and whether a backup has them.
+fn mounts(config: &VmConfig) -> BTreeMap<String, (String, bool)> {
+    let numbered =
+        |prefix| config.indexed(prefix).map(move |(index, text)| (format!("{prefix}{index}"), text));
+    let root = config.value("rootfs").map(|text| ("rootfs".to_owned(), text));
+    let mut mounts = BTreeMap::new();
+    for (slot, text) in root.into_iter().chain(numbered("mp")).chain(numbered("unused")) {
+        let mut words = text.split(',');
+        let source = words.next().unwrap_or_default();
+        if !is_of_node(&slot, source) {
+            let wanted = !slot.starts_with("mp") || words.any(|word| word == "backup=1");
+            mounts.insert(slot, (source.to_owned(), wanted));
+        }
+    }
+    mounts
+}
+
+/// The tier of a guest. A job has templates too, which are not looked at.
 fn tier_of(guest: &Guest) -> Option<TierNumber> {
-    if guest.kind != GuestKind::Vm || guest.template {
+    if guest.template {
         return None;
     }
     guest.pool.as_ref().and_then(TierNumber::of_pool).filter(|tier| tier.number() > 0)
@@ -171,20 +195,29 @@ async fn look(pve: &Pve) -> pve_client::Result<BackupCoverage> {
     }
     // A job tells the disks of its guests; of others, and of those that seem to have none, only the configuration does.
     let uses = |guest: &Guest| data_disks.keys().any(|(vm, _)| *vm == guest.id);
-    for guest in machines().filter(|guest| tier_of(guest).is_some() || uses(guest)) {
+    for guest in guests.iter().filter(|guest| !guest.template && (tier_of(guest).is_some() || uses(guest))) {
         if slots.get(&guest.id).is_none_or(BTreeMap::is_empty)
             && !data_disk::is_holder(guest)
             && let Some(config) = config(pve, guest).await?
         {
-            slots.insert(guest.id, self::slots(&config));
+            let found = match guest.kind {
+                GuestKind::Vm => self::slots(&config),
+                GuestKind::Container => mounts(&config),
+            };
+            slots.insert(guest.id, found);
         }
     }
     Ok(judge(&guests, &jobs, &slots, &data_disks))
 }
 
-/// The configuration of a machine, unless it is gone by now.
+/// The configuration of a guest, unless it is gone by now.
 async fn config(pve: &Pve, guest: &Guest) -> pve_client::Result<Option<VmConfig>> {
-    match pve.vm_config(&VmAddress::new(guest.node.clone(), guest.id)).await {
+    let address = VmAddress::new(guest.node.clone(), guest.id);
+    let found = match guest.kind {
+        GuestKind::Vm => pve.vm_config(&address).await,
+        GuestKind::Container => pve.container_config(&address).await,
+    };
+    match found {
         Ok(config) => Ok(Some(config)),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
@@ -289,20 +322,12 @@ mod tests {
     }
 
     #[test]
-    fn containers_and_templates_that_a_job_has_are_not_looked_at() {
-        let guests = [
-            Guest { kind: GuestKind::Container, ..guest(100, Some("tier-1")) },
-            Guest { template: true, ..guest(101, Some("tier-1")) },
-            guest(102, Some("tier-1")),
-        ];
+    fn templates_that_a_job_has_are_not_looked_at() {
+        let guests = [Guest { template: true, ..guest(101, Some("tier-1")) }, guest(102, Some("tier-1"))];
         let found = judge(
             &guests,
             &Jobs::default(),
-            &slots(&[
-                (100, "rootfs", "ds:vm-100-disk-0", true),
-                (101, "scsi0", "ds:base-101-disk-0", true),
-                (102, "scsi0", "ds:vm-102-disk-0", true),
-            ]),
+            &slots(&[(101, "scsi0", "ds:base-101-disk-0", true), (102, "scsi0", "ds:vm-102-disk-0", true)]),
             &DataDisks::new(),
         );
         let uncovered = found.uncovered_disks.into_known().unwrap();
