@@ -203,7 +203,36 @@ fn a_missing_privilege_is_a_plan_error_with_the_commands_that_grant_it() {
         let said = workspace.plan().failed().prose();
         assert!(said.contains("pveum role add HomelabGroupAllocate --privs Group.Allocate"), "{said}");
         assert!(said.contains("pveum acl modify /access/groups --tokens 'tf@pve!ci'"), "{said}");
+        let disk = resource(
+            "data_disk",
+            "name = \"pg\"\nnode_name = \"pve1\"\nstorage_name = \"local-lvm\"\nsize_gib = 1\nbackup_tier = 1",
+        );
+        let job = resource("replication_job", "job_id = \"100-0\"\ntarget_node_name = \"pve2\"")
+            .replace("\"this\"", "\"job\"");
+        workspace.configure(&provider, &format!("{disk}{job}"));
+        let said = workspace.plan().failed().prose();
+        for line in [
+            "pveum role add HomelabVMAllocate --privs VM.Allocate",
+            "pveum role add HomelabVMConfigDisk --privs VM.Config.Disk",
+            "pveum acl modify /pool/tier-1 --users 'tf@pve'",
+            "pveum acl modify /storage/local-lvm --users 'tf@pve' --roles HomelabDatastoreAllocateSpace",
+            "pveum acl modify /vms/100 --users 'tf@pve' --roles HomelabVMReplicate",
+        ] {
+            assert!(said.contains(line), "{line}:\n{said}");
+        }
         assert_eq!(lab.writes(), writes);
+    });
+}
+
+#[test]
+fn a_privilege_that_only_another_version_knows_is_not_asked_for() {
+    with_each_cli(|cli| {
+        let lab = Lab::with(&["--version-of", "8.4"]);
+        let provider = lab.provider_block_limited("Sys.Audit");
+        let workspace = Workspace::new(cli);
+        let job = resource("replication_job", "job_id = \"100-0\"\ntarget_node_name = \"pve2\"");
+        workspace.configure(&provider, &job);
+        assert_eq!(workspace.plan().code, Some(2));
     });
 }
 

@@ -56,11 +56,13 @@ impl Cx {
             return Ok(());
         }
         let Ok(permissions) = memory.permissions(&pve).await else { return Ok(()) };
-        let missing: Vec<&Need> = needs.iter().filter(|need| !need.met_by(&permissions)).collect();
+        let mut missing: Vec<&Need> = needs.iter().filter(|need| !need.met_by(&permissions)).collect();
         if missing.is_empty() {
             return Ok(());
         }
         let known = memory.privileges(&pve).await.map(|known| (*known).clone()).unwrap_or_default();
+        // Nobody needs what this version does not know, such as VM.Replicate of Proxmox VE 9.
+        missing.retain(|need| known.is_empty() || need.any_of.iter().any(|name| known.contains(*name)));
         let identity = pve.client().identity();
         for message in messages(&missing, &identity, M::NAME, &known) {
             plan.push(message);

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Request, Route, route};
 use crate::pve::answer::{Answer, Failure, Reply};
+use crate::pve::release::Release;
 use crate::pve::section::{Entry, rules};
 use crate::pve::state::Lab;
 
@@ -47,7 +48,17 @@ fn read(lab: &mut Lab, request: &Request) -> Answer {
     Ok(shown(lab, file.get(id).ok_or_else(|| missing(id))?).into())
 }
 
+/// What a change of a job needs: a privilege of its own on the guest, which 8.4 does not have yet.
+fn permit(lab: &Lab, request: &Request) -> Result<(), Failure> {
+    let guest = request.params.text_or_empty("id").split('-').next().unwrap_or_default();
+    match lab.release {
+        Release::V8_4 => lab.require(&request.who, "/storage", &["Datastore.Allocate"]),
+        Release::V9_2 => lab.require(&request.who, &format!("/vms/{guest}"), &["VM.Replicate"]),
+    }
+}
+
 fn create(lab: &mut Lab, request: &Request) -> Answer {
+    permit(lab, request)?;
     let params = &request.params;
     let target = params.text_or_empty("target");
     let id = params.text_or_empty("id");
@@ -72,6 +83,7 @@ fn create(lab: &mut Lab, request: &Request) -> Answer {
 }
 
 fn update(lab: &mut Lab, request: &Request) -> Answer {
+    permit(lab, request)?;
     let id = request.params.text_or_empty("id");
     let file = lab.file_mut(FILE);
     file.check_digest(request)?;
@@ -81,6 +93,7 @@ fn update(lab: &mut Lab, request: &Request) -> Answer {
 
 /// The job is only marked; its node removes it at its next round, unless told to forget it at once.
 fn delete(lab: &mut Lab, request: &Request) -> Answer {
+    permit(lab, request)?;
     let id = request.params.text_or_empty("id").to_owned();
     let file = lab.file_mut(FILE);
     let Some(entry) = file.get_mut(&id) else { return Err(missing(&id)) };

@@ -11,6 +11,7 @@ use super::schedule;
 use super::text::one_trimmed_line;
 use crate::cx::Cx;
 use crate::errors::Explain as _;
+use crate::preflight::need;
 
 /// Copies the disks of a guest to another node again and again, so that it can start there with little loss when its
 /// own node fails. All disks have to be on ZFS, on a storage that both nodes have under the same name.
@@ -109,10 +110,11 @@ impl Resource for ReplicationJob {
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
         schedule::check(plan, "schedule");
-        match plan.want() {
-            Some(want) => cx.check_node(plan, "target_node_name", &want.target_node_name).await,
-            None => Ok(()),
+        if let Some(want) = plan.want() {
+            cx.check_node(plan, "target_node_name", &want.target_node_name).await?;
         }
+        let Some(job) = plan.want().or_else(|| plan.prior.clone()) else { return Ok(()) };
+        cx.preflight(plan, &[need(format!("/vms/{}", job.job_id.guest), &["VM.Replicate"])]).await
     }
 
     async fn create(cx: &Cx, want: &Self) -> Result<ReplicationId> {

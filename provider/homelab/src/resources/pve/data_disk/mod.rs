@@ -11,6 +11,7 @@ mod id;
 mod model;
 mod observe;
 mod plan;
+mod privileges;
 mod record;
 mod sight;
 mod steps;

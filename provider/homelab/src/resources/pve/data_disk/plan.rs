@@ -6,7 +6,7 @@ use tf_framework::prelude::*;
 use super::holder::machine_name;
 use super::model::{DataDisk, Ownership};
 use super::tier::BackupTier;
-use super::{create, delete, observe, storage, update};
+use super::{create, delete, observe, privileges, storage, update};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::memory::Expected;
@@ -18,22 +18,27 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
         if !create::is_unfinished(cx) {
             destroy(plan);
         }
-        return Ok(());
+        return permissions(cx, plan).await;
     }
     if let Some(tier) = plan.planned.attribute("backup_tier").as_str().and_then(|text| text.parse().ok()) {
         plan.set("pool_name", update::pool_of(tier));
     }
     match plan.prior.clone() {
-        None => new(cx, plan).await,
+        None => new(cx, plan).await?,
         Some(prior) => {
             if preflight::changes(plan) {
                 change(&prior, plan);
                 move_attached(cx, &prior, plan).await?;
             }
             repair(cx, &prior, plan);
-            Ok(())
         }
     }
+    permissions(cx, plan).await
+}
+
+async fn permissions(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
+    let needs = privileges::needs(plan.prior.as_ref(), plan.want().as_ref());
+    cx.preflight(plan, &needs).await
 }
 
 fn destroy(plan: &mut Plan<'_, DataDisk>) {

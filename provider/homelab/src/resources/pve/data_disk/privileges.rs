@@ -1,0 +1,97 @@
+//! What a login must be allowed for a change of a data disk: mostly what the holder, which is a machine, needs.
+
+use super::model::DataDisk;
+use crate::preflight::{Need, need};
+
+/// What each setting of a new holder needs (qemu-server 9.2.6, `API2/Qemu.pm`).
+const HOLDER: [&[&str]; 5] = [
+    &["VM.Allocate"],
+    &["VM.Config.Disk"],
+    &["VM.Config.HWType"],
+    &["VM.Config.Memory"],
+    &["VM.Config.Options"],
+];
+
+/// What a plan needs.
+pub(super) fn needs(prior: Option<&DataDisk>, want: Option<&DataDisk>) -> Vec<Need> {
+    match (prior, want) {
+        (None, Some(want)) => {
+            let mut needs: Vec<Need> = HOLDER.into_iter().map(|any_of| on_new(want, any_of)).collect();
+            needs.push(space(want));
+            needs
+        }
+        (Some(prior), Some(want)) => change(prior, want),
+        (Some(prior), None) => [&["VM.Allocate"][..], &["VM.Config.Options"]]
+            .into_iter()
+            .filter_map(|any_of| on_holder(prior, any_of))
+            .collect(),
+        (None, None) => Vec::new(),
+    }
+}
+
+fn change(prior: &DataDisk, want: &DataDisk) -> Vec<Need> {
+    let mut needs: Vec<Need> = Vec::new();
+    let grows = prior.size_gib != want.size_gib;
+    let moves = prior.storage_name != want.storage_name;
+    if grows || moves {
+        needs.extend(on_holder(prior, &["VM.Config.Disk"]));
+        needs.push(space(want));
+    }
+    if prior.node_name != want.node_name {
+        needs.extend(on_holder(prior, &["VM.Migrate"]));
+    }
+    needs.extend(on_holder(prior, &["VM.Config.Options"]));
+    if prior.backup_tier != want.backup_tier {
+        let pools = [prior.backup_tier.pool(), want.backup_tier.pool()].into_iter().flatten();
+        needs.extend(pools.map(|pool| need(format!("/pool/{pool}"), &["Pool.Allocate"])));
+    }
+    needs
+}
+
+fn space(want: &DataDisk) -> Need {
+    need(format!("/storage/{}", want.storage_name), &["Datastore.AllocateSpace"])
+}
+
+/// Of the pool in which the holder is made, or of whatever ID it gets.
+fn on_new(want: &DataDisk, any_of: &'static [&'static str]) -> Need {
+    match want.backup_tier.pool() {
+        Some(pool) => need(format!("/pool/{pool}"), any_of).or_below("/vms"),
+        None => crate::preflight::need_below("/vms", any_of),
+    }
+}
+
+fn on_holder(disk: &DataDisk, any_of: &'static [&'static str]) -> Option<Need> {
+    let id = disk.holder_vm_id.known()?;
+    let need = need(format!("/vms/{id}"), any_of);
+    Some(match disk.backup_tier.pool() {
+        Some(pool) => need.or_on([format!("/pool/{pool}")]),
+        None => need,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tf_framework::prelude::*;
+
+    use super::*;
+
+    fn disk(size_gib: u64, tier: &str) -> DataDisk {
+        let json = serde_json::json!({
+            "name": "pg", "node_name": "pve1", "storage_name": "local-lvm", "size_gib": size_gib, "backup_tier": tier,
+            "deletion_protection": true, "ownership": "holder", "holder_vm_id": 900,
+        });
+        DataDisk::decode(&Value::from_json(&json, &DataDisk::schema().ty()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_change_needs_only_what_it_does() {
+        let count = |prior: &DataDisk, want: &DataDisk| needs(Some(prior), Some(want)).len();
+        let small = disk(1, "1");
+        assert_eq!(count(&small, &small), 1);
+        assert_eq!(count(&small, &disk(2, "1")), 3);
+        // Both pools.
+        assert_eq!(count(&small, &disk(1, "2")), 3);
+        assert_eq!(needs(None, Some(&small)).len(), HOLDER.len() + 1);
+        assert_eq!(needs(Some(&small), None).len(), 2);
+    }
+}
