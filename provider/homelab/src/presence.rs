@@ -62,13 +62,13 @@ pub(crate) fn no_storage<'a>(
     }
     let here: BTreeSet<String> = here.into_iter().map(|name| format!("{:?}", name.as_str())).collect();
     let here: Vec<String> = here.into_iter().collect();
+    let here = if here.is_empty() { "none at all".to_owned() } else { here.join(", ") };
     Some(Diagnostic::warning(
         "Storage does not exist",
         format!(
             "The node {:?} has no storage {name:?} that this login may see, so the apply fails unless it is made before. \
-             It has {}. If this configuration makes it, refer to its resource.",
-            node.as_str(),
-            here.join(", ")
+             It shows {here}. If this configuration makes it, refer to its resource.",
+            node.as_str()
         ),
     ))
 }
