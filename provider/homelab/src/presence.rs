@@ -1,6 +1,6 @@
 //! Whether what a plan names is there: nodes, storages, pools and bridges. What the same run plans to make counts.
 
-use pve_client::{Cluster, InterfaceName, NodeName, PoolName, StorageName};
+use pve_client::{Cluster, ClusterStorage, InterfaceName, NodeName, PoolName, StorageName};
 use tf_framework::prelude::*;
 
 use crate::cx::Cx;
@@ -71,6 +71,24 @@ pub(crate) fn no_storage<'a>(
             node.as_str()
         ),
     ))
+}
+
+/// The message for a storage of a node that is not for disks.
+pub(crate) fn takes_no_disks<'a>(
+    node: &NodeName,
+    name: &str,
+    here: impl IntoIterator<Item = &'a ClusterStorage>,
+) -> Diagnostic {
+    let fit = here.into_iter().filter(|storage| storage.content.contains("images"));
+    let fit: Vec<String> = fit.map(|storage| format!("{:?}", storage.name.as_str())).collect();
+    Diagnostic::error(
+        "Storage takes no disks",
+        format!(
+            "The storage {name:?} is not for disks of VMs: its content lacks `images`. On node {:?} these are: {}.",
+            node.as_str(),
+            fit.join(", ")
+        ),
+    )
 }
 
 /// Warns of bridges that a node lacks.

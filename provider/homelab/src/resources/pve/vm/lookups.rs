@@ -84,18 +84,8 @@ fn check_storages(cx: &Cx, cluster: &Cluster, node: &NodeName, plan: &mut Plan<'
         match here.get(name) {
             Some(storage) if images(storage) => {}
             Some(_) => {
-                let fit = here.values().filter(|storage| images(storage));
-                let fit: Vec<String> = fit.map(|storage| format!("{:?}", storage.name.as_str())).collect();
-                plan.error(
-                    path,
-                    "Storage takes no disks",
-                    format!(
-                        "The storage {name:?} is not for disks of VMs: its content lacks `images`. On node {:?} these \
-                         are: {}.",
-                        node.as_str(),
-                        fit.join(", ")
-                    ),
-                );
+                let problem = presence::takes_no_disks(node, name, here.values().copied());
+                plan.push(problem.at(path));
             }
             None => {
                 let list = here.values().map(|storage| &storage.name);
