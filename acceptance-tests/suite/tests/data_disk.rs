@@ -57,3 +57,12 @@ async fn a_copy_that_outlives_its_apply_is_waited_for() {
         assert_eq!(world.contents().as_deref(), Some("what the guest has written"));
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replacement_takes_over_in_the_run_that_destroys_the_machine() {
+    let mut world = World::new("holder", "1");
+    world.converge(Some(&machine(500, Some("scsi1"))), "attached").await;
+    let run = world.apply(Some(&machine(501, Some("scsi1")))).await;
+    assert!(run.worked, "{}", run.said);
+    world.converge(Some(&machine(501, Some("scsi1"))), "with the other machine").await;
+}

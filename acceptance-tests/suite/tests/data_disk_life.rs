@@ -207,6 +207,34 @@ fn a_held_disk_moves_while_its_machine_runs_and_goes_back_to_its_holder_when_tha
 }
 
 #[test]
+fn two_disks_of_a_machine_move_in_one_apply_and_leave_nothing_protected() {
+    with_each_cli(|cli| {
+        let life = Life::new(cli);
+        let both = |storage: &str, started: &str| {
+            let own = [("storage_name", storage)];
+            let second = [("name", "\"wal\""), ("storage_name", storage), ("backup_tier", "0")];
+            let second = block("homelab_pve_data_disk", "wal", &DISK, &second);
+            let slots = "{ scsi1 = homelab_pve_data_disk.pg.id, scsi2 = homelab_pve_data_disk.wal.id }";
+            format!("{}{second}{}", disk(&own), app(&[("data_disks", slots), ("started", started)]))
+        };
+        life.apply(&both("\"shared\"", "true"));
+        life.apply(&both("\"local-lvm\"", "true"));
+        for slot in ["scsi1", "scsi2"] {
+            let drive = life.config("pve1", 500)[slot].to_string();
+            assert!(drive.contains("local-lvm:vm-500-disk"), "{drive}");
+        }
+        life.apply(&both("\"local-lvm\"", "false"));
+        let config = life.config("pve1", 500);
+        assert!(
+            !config["scsi1"].to_string().contains("vm-500")
+                && !config["scsi2"].to_string().contains("vm-500")
+        );
+        assert_ne!(config["protection"], 1, "{config}");
+        life.end();
+    });
+}
+
+#[test]
 fn a_given_disk_follows_its_machine_to_another_node_and_moves_while_it_runs() {
     with_each_cli(|cli| {
         let life = Life::new(cli);

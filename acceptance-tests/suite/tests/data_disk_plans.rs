@@ -62,9 +62,28 @@ async fn a_machine_that_somebody_has_deleted_is_not_said_to_have_the_disk() {
     let mut world = World::new("holder", "1");
     let config = machine(500, Some("scsi1"));
     world.converge(Some(&config), "attached").await;
-    world.lab.request("POST", "/api2/json/nodes/pve1/qemu/500/status/stop", None);
-    world.lab.request("DELETE", "/api2/json/nodes/pve1/qemu/500?purge=1", None);
+    world.lab.task("POST", "/nodes/pve1/qemu/500/status/stop", None);
+    world.lab.task("DELETE", "/nodes/pve1/qemu/500?purge=1", None);
     let run = world.apply(Some(&machine(501, Some("scsi1")))).await;
     assert!(run.worked && run.said.contains("Data disk is parked"), "{}", run.said);
     assert!(!run.said.contains("Data disk is in use"), "{}", run.said);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_that_cannot_be_is_an_error_before_anything_moves() {
+    let mut world = World::new("holder", "1");
+    let config = machine(500, Some("scsi1"));
+    for vm in [None, Some(&config)] {
+        world.converge(vm, "where it was").await;
+        for (argument, value, words) in [
+            ("storage_name", "local", "Storage takes no disks"),
+            ("node_name", "pve9", "Node does not exist"),
+        ] {
+            let before = std::mem::replace(&mut world.disk_config[argument], json!(value));
+            let (writes, run) = (world.lab.writes(), world.apply(vm).await);
+            assert!(!run.worked && run.said.contains(words), "{}", run.said);
+            assert_eq!(world.lab.writes(), writes, "{value}: nothing was begun");
+            world.disk_config[argument] = before;
+        }
+    }
 }

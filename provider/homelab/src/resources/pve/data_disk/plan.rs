@@ -28,6 +28,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
         Some(prior) => {
             if preflight::changes(plan) {
                 change(&prior, plan);
+                check_target(cx, &prior, plan).await?;
                 move_attached(cx, &prior, plan).await?;
             }
             repair(cx, &prior, plan);
@@ -60,11 +61,36 @@ fn check_place(
         return plan.push(problem.at("node_name"));
     }
     let (Ok(node), Some(storage)) = (node.parse::<NodeName>(), storage) else { return };
-    let here = || cluster.storages.iter().filter(|found| found.node == node).map(|found| &found.name);
-    if here().next().is_some() && !here().any(|found| found.as_str() == storage) {
-        let problem = presence::no_storage(cx, &node, &storage, here());
-        problem.into_iter().for_each(|problem| plan.push(problem.at("storage_name")));
+    let here = || cluster.storages.iter().filter(|found| found.node == node);
+    if here().next().is_none() {
+        return;
     }
+    let problem = match here().find(|found| found.name.as_str() == storage) {
+        Some(found) if found.content.contains("images") => None,
+        Some(_) => Some(presence::takes_no_disks(&node, &storage, here())),
+        None => presence::no_storage(cx, &node, &storage, here().map(|found| &found.name)),
+    };
+    problem.into_iter().for_each(|problem| plan.push(problem.at("storage_name")));
+}
+
+/// Checks where a disk is to go: one that is attached goes nowhere but to another storage of its machine's node.
+async fn check_target(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
+    let planned = plan.planned.clone();
+    let text = |name: &str| planned.attribute(name).as_str().map(str::to_owned);
+    let (Some(node), Some(storage)) = (text("node_name"), text("storage_name")) else { return Ok(()) };
+    let (goes, moves) = (node != prior.node_name.as_str(), storage != prior.storage_name.as_str());
+    let Ok(pve) = cx.pve() else { return Ok(()) };
+    if !goes && !moves {
+        return Ok(());
+    }
+    let cluster = pve.cluster().await.explain::<DataDisk>(cx, "list what is in the cluster")?;
+    let user = prior.attached_to_vm_id.known().and_then(|vm| VmId::new(*vm).ok());
+    let there = user.and_then(|vm| cluster.guest(vm)).map(|guest| guest.node.to_string());
+    if goes && there.is_some() {
+        check_place(cx, &cluster, &node, None, plan);
+    }
+    check_place(cx, &cluster, there.as_deref().unwrap_or(&node), Some(storage).filter(|_| moves), plan);
+    Ok(())
 }
 
 /// Checks what a new disk needs: its place, its pool, and a name that is not used.

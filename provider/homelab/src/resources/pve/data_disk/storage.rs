@@ -1,8 +1,9 @@
 //! The storage of a data disk: moving the volume, and what is in the way of that.
 
-use pve_client::{Params, Pve, StorageName, VmAddress};
+use pve_client::{Params, Pve, StorageName, Turn, VmAddress, VmId};
 use tf_framework::prelude::*;
 
+use super::holder;
 use super::model::DataDisk;
 use super::sight::{self, Sight};
 use super::work::Work;
@@ -33,8 +34,7 @@ pub(super) async fn bring_to(
         return Err(refused.into());
     }
     if drive.volume().and_then(|volume| volume.owner()) != Some(at.id) {
-        work.storage = Some(storage.clone());
-        return work.bring(&Work::settled_goal(&sight), None).await;
+        return through_machine(cx, pve, work, &sight, (at.id, storage)).await;
     }
     let what = format!("move the volume of the {} to storage {:?}", work.holder().called(), storage.as_str());
     let params = Params::new().set("storage", storage).flag("delete", true);
@@ -53,6 +53,29 @@ pub(super) async fn bring_to(
         return Ok(now);
     }
     moved.explain::<DataDisk>(cx, &what).map(|_| now)
+}
+
+/// Moves the volume through a machine that only refers to it. The disks of a machine move one after the other: each has
+/// to know whether the machine is protected for the sake of others.
+async fn through_machine(
+    cx: &Cx,
+    pve: &Pve,
+    work: &mut Work<'_>,
+    sight: &Sight,
+    (vm, storage): (VmId, &StorageName),
+) -> Result<Sight> {
+    let what = format!("move the {}", work.holder().called());
+    let turn = pve.take(Turn::File(format!("/data-disks/moves/{vm}"))).await;
+    let _turn = turn.explain::<DataDisk>(cx, &what)?;
+    let cluster = pve.cluster_now().await.explain::<DataDisk>(cx, &what)?;
+    let own = work.holder().id();
+    let records = holder::records(cx, pve, &cluster).await?;
+    let mut others = records.iter().filter(|record| record.key != own.key);
+    work.protected_for_another =
+        others.any(|record| record.at.as_ref().is_some_and(|at| at.vm == vm && at.protects));
+    work.forget();
+    work.storage = Some(storage.clone());
+    work.bring(&Work::settled_goal(sight), None).await
 }
 
 /// Whether the volume is on a bus and on a storage; one on no bus cannot move.

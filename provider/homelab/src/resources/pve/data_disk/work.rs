@@ -45,6 +45,8 @@ pub(in crate::resources::pve) struct Work<'a> {
     pub(super) machine_stays: bool,
     /// The storage on which an attached volume is wanted, if that is known.
     pub(super) storage: Option<StorageName>,
+    /// Whether the machine is protected because of another data disk that it does not own yet.
+    pub(super) protected_for_another: bool,
     user: Option<User>,
     /// Machines as they were read since the last step that changed one; nothing for one that is not there.
     read: BTreeMap<VmId, Option<User>>,
@@ -73,6 +75,7 @@ impl<'a> Work<'a> {
             backups: Backups::default(),
             machine_stays: true,
             storage: None,
+            protected_for_another: false,
             user: None,
             read: BTreeMap::new(),
             follows: None,
@@ -111,6 +114,7 @@ impl<'a> Work<'a> {
                 let status = self.pve.vm_status(&found.at).await;
                 sight.running = self.explain(status, "read the machine of")?.running;
             }
+            sight.owns_others |= self.protected_for_another;
             let has_it = sight.has_it();
             self.user = Some(found);
             user = Some(sight);

@@ -39,6 +39,11 @@ impl Creations {
         (claimant != who).then(|| claimant.clone())
     }
 
+    /// Forgets what a machine claimed that goes: another one may take its place in the same run.
+    pub(super) fn forget_claims(&self, who: &str) {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, claimant| claimant != who);
+    }
+
     fn held(&self) -> std::sync::MutexGuard<'_, BTreeSet<VmId>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

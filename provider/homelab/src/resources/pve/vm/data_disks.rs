@@ -42,6 +42,9 @@ impl Machine<'_> {
         for id in ids {
             user::detach(self.cx, &self.pve, &self.at, &id, false).await?;
         }
+        if let Some(creations) = self.cx.creations() {
+            creations.forget_claims(&format!("VM {}", self.at.id));
+        }
         Ok(())
     }
 
