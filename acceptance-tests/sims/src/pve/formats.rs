@@ -1,5 +1,7 @@
 //! Named formats of the upstream schema and the words in which they refuse.
 
+mod places;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::params::split_list;
@@ -115,7 +117,7 @@ fn verdict(name: &str, text: &str) -> Result<(), String> {
         "pve-hotplug-features" => hotplug(text),
         "pve-calendar-event" => super::calendar::parse(text).map(drop),
         "pve-cpu-type" => cpu_type(text),
-        _ => Ok(()),
+        _ => places::verdict(name, text),
     }
 }
 

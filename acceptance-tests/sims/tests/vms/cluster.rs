@@ -80,3 +80,28 @@ fn a_disk_of_another_vm_keeps_a_vm_on_its_node() {
     assert_eq!(bench.task("POST", "/nodes/pve1/qemu/101/migrate", "target=pve2"), "migration aborted");
     assert!(bench.log().iter().any(|line| line.contains("owned by other VM")), "{:?}", bench.log());
 }
+
+#[test]
+fn a_storage_keeps_what_its_plugin_needs() {
+    let mut bench = Bench::new("lab");
+    bench.ok("POST", "/storage", "storage=ds2&type=dir&path=/mnt/ds2&nodes=pve1");
+    let mut refused = |name: &str| bench.refused("PUT", "/storage/ds2", &format!("delete={name}"));
+    assert_eq!(refused("path"), "update storage failed: unable to delete required option 'path'\n");
+    assert_eq!(refused("vgname"), "update storage failed: unable to delete fixed option 'vgname'\n");
+    assert_eq!(refused("nonsense"), "update storage failed: no such option 'nonsense'\n");
+    bench.ok("PUT", "/storage/ds2", "delete=nodes");
+    assert_eq!(
+        bench.refused("POST", "/storage", "storage=ds3&type=dir&path=mnt"),
+        "path: invalid format - value does not look like a valid filesystem path\n"
+    );
+}
+
+#[test]
+fn names_of_built_in_roles_and_kinds_of_resources_are_not_free() {
+    let mut bench = Bench::new("lab");
+    assert_eq!(
+        bench.refused("POST", "/access/roles", "roleid=pveMine"),
+        "roleid: cannot use role ID starting with the (case-insensitive) 'PVE' namespace\n"
+    );
+    assert_eq!(bench.refused("POST", "/cluster/ha/resources", "sid=foo:1"), "unknown section type 'foo'\n");
+}

@@ -86,6 +86,13 @@ fn create(lab: &mut Lab, request: &Request) -> Answer {
     refuse_group(lab, request)?;
     let sid = sid(request);
     let vmid = sid.rsplit(':').next().and_then(|text| text.parse::<u32>().ok()).unwrap_or_default();
+    let kind = sid.split(':').next().unwrap_or_default();
+    if !matches!(kind, "vm" | "ct") {
+        return Err(Failure::died(format!("unknown section type '{kind}'")));
+    }
+    if kind == "ct" && lab.containers.contains_key(&vmid) {
+        return Err(Failure::new(501, "the simulated lab has no high availability for containers"));
+    }
     if !lab.vms.contains_key(&vmid) {
         return Err(Failure::died(format!("resource '{sid}' does not exist in cluster")));
     }

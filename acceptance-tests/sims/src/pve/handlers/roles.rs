@@ -38,6 +38,10 @@ fn read(lab: &mut Lab, request: &Request) -> Answer {
 
 fn create(lab: &mut Lab, request: &Request) -> Answer {
     let role = request.params.text_or_empty("roleid").to_owned();
+    if role.get(..3).is_some_and(|prefix| prefix.eq_ignore_ascii_case("PVE")) {
+        let message = "cannot use role ID starting with the (case-insensitive) 'PVE' namespace";
+        return Err(Failure::parameter("roleid", message));
+    }
     let privileges = wanted(lab, request)?;
     if lab.privileges_of_role(&role).is_some() {
         return Err(Failure::died(format!("create role failed: role '{role}' already exists")));

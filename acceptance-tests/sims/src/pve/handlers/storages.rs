@@ -148,6 +148,7 @@ fn changed(lab: &mut Lab, request: &Request) -> Answer {
                 "unable to set and delete property '{name}' at the same time!"
             )));
         }
+        require_optional(&storage.kind, &name)?;
         storage.options.remove(&name);
     }
     for (key, value) in params.texts() {
@@ -161,6 +162,19 @@ fn changed(lab: &mut Lab, request: &Request) -> Answer {
         answer["config"] = json!({});
     }
     Ok(answer.into())
+}
+
+/// Refuses to take away what the plugin needs, what never changes, and what no storage has.
+fn require_optional(kind: &str, name: &str) -> Result<(), Failure> {
+    let refused = |what: &str| Err(Failure::died(format!("{what} '{name}'")));
+    if plugin(kind).0.contains(&name) {
+        return refused("unable to delete required option");
+    }
+    match (rules("PUT", "/storage/{storage}").get(name), rules("POST", "/storage").get(name)) {
+        (Some(_), _) => Ok(()),
+        (None, Some(_)) => refused("unable to delete fixed option"),
+        (None, None) => refused("no such option"),
+    }
 }
 
 fn delete(lab: &mut Lab, request: &Request) -> Answer {
