@@ -54,6 +54,8 @@ pub struct Lab {
     pub cpu_models: BTreeMap<String, Options>,
     /// `cluster.fw`.
     pub cluster_firewall: Firewall,
+    /// Firewalls of nodes by name.
+    pub node_firewalls: BTreeMap<String, Firewall>,
     /// Firewalls of VMs by id.
     pub vm_firewalls: BTreeMap<u32, Firewall>,
     /// HA resources by id: the options of their section.

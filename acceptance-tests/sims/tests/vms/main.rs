@@ -10,5 +10,6 @@ mod create;
 mod disks;
 mod firewall;
 mod locks;
+mod nodes;
 mod power;
 mod snapshots;

@@ -11,14 +11,23 @@ use crate::pve::state::Lab;
 pub const ROUTES: &[Route] = &[
     route("GET", "/cluster/firewall/options", read),
     route("PUT", "/cluster/firewall/options", write),
+    route("GET", "/nodes/{node}/firewall/options", read),
+    route("PUT", "/nodes/{node}/firewall/options", write),
     route("GET", "/nodes/{node}/qemu/{vmid}/firewall/options", read),
     route("PUT", "/nodes/{node}/qemu/{vmid}/firewall/options", write),
     route("GET", "/nodes/{node}/qemu/{vmid}/firewall", index),
 ];
 
 /// Options that are read back as text.
-const TEXTS: [&str; 6] =
-    ["log_level_in", "log_level_out", "log_ratelimit", "policy_forward", "policy_in", "policy_out"];
+const TEXTS: [&str; 7] = [
+    "log_level_forward",
+    "log_level_in",
+    "log_level_out",
+    "log_ratelimit",
+    "policy_forward",
+    "policy_in",
+    "policy_out",
+];
 
 /// Parts of a VM's firewall.
 const PARTS: [&str; 5] = ["rules", "aliases", "ipset", "refs", "options"];

@@ -1,4 +1,4 @@
-//! Whose firewall a call is about: the cluster's, a security group's, or a VM's.
+//! Whose firewall a call is about: the cluster's, a security group's, a node's, or a VM's.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +48,12 @@ impl Lab {
     /// The firewall that the call is about.
     pub fn firewall(&mut self, request: &Request) -> Result<&mut Firewall, Failure> {
         if !request.params.has("vmid") {
-            return Ok(&mut self.cluster_firewall);
+            let of_node = request.method.path.starts_with("/nodes/");
+            return Ok(if of_node {
+                self.node_firewalls.entry(request.node().to_owned()).or_default()
+            } else {
+                &mut self.cluster_firewall
+            });
         }
         self.vm(request.node(), request.vmid())?;
         Ok(self.vm_firewalls.entry(request.vmid()).or_default())

@@ -12,6 +12,7 @@ pub mod groups;
 pub mod ha;
 pub mod ha_groups;
 pub mod ha_rules;
+pub mod hardware;
 pub mod index;
 pub mod mapping;
 pub mod metrics;
@@ -24,6 +25,7 @@ pub mod replication_runs;
 pub mod resources;
 pub mod roles;
 pub mod sdn;
+pub mod services;
 pub mod storages;
 pub mod tasks;
 pub mod tfa;
@@ -31,6 +33,7 @@ pub mod ticket;
 pub mod tokens;
 pub mod users;
 pub mod version;
+pub mod volume_groups;
 pub mod zfs;
 
 use super::answer::Answer;
@@ -92,11 +95,13 @@ const NOUNS: &[&[Route]] = &[
     ha::ROUTES,
     ha_groups::ROUTES,
     ha_rules::ROUTES,
+    hardware::ROUTES,
     index::ROUTES,
     nodes::ROUTES,
     pools::ROUTES,
     resources::ROUTES,
     roles::ROUTES,
+    services::ROUTES,
     storages::ROUTES,
     tasks::ROUTES,
     tfa::ROUTES,
@@ -116,6 +121,7 @@ const NOUNS: &[&[Route]] = &[
     replication_runs::ROUTES,
     sdn::ROUTES,
     version::ROUTES,
+    volume_groups::ROUTES,
     zfs::ROUTES,
 ];
 

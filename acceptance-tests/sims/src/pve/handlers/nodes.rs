@@ -20,7 +20,6 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/nodes/{node}/config", config),
     route("PUT", "/nodes/{node}/config", set_config),
     route("GET", "/nodes/{node}/aplinfo", nothing),
-    route("GET", "/nodes/{node}/hardware/usb", nothing),
 ];
 
 /// The node of the request; requests for other nodes do not come this far.
