@@ -9,6 +9,7 @@ mod check;
 mod demo;
 mod docs;
 mod duplicates;
+mod house;
 mod layers;
 mod modules;
 mod process;

@@ -87,6 +87,7 @@ fn a_stopped_vm_changes_every_setting_and_leaves_nothing() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one list of steps")]
 fn devices_come_change_and_go() {
     with_each_cli(|cli| {
         let lab = Lab::start();
@@ -208,6 +209,7 @@ fn what_nobody_named_survives() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one configuration with everything")]
 fn a_machine_made_by_hand_is_imported_without_a_difference() {
     with_each_cli(|cli| {
         let lab = Lab::start();

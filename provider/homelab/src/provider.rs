@@ -82,6 +82,7 @@ pub struct PveBlock {
     pub max_parallel_requests: Option<i64>,
 }
 
+#[expect(clippy::disallowed_methods, reason = "here, and nowhere else, the environment is read")]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -83,6 +83,7 @@ fn image(n: usize, likely: f64) -> Sketch {
     sketch("homelab_pve_image", format!("a{n}"), likely, fixed)
 }
 
+#[expect(clippy::too_many_lines, reason = "one table of arguments")]
 fn machines(n: usize) -> Vec<Sketch> {
     let id = |offset: usize| 1000 + 20 * n + offset;
     let vm = |label: &str, likely: f64, fixed: Json| {

@@ -83,6 +83,7 @@ pub(super) fn refused(attempt: &Attempt, error: &PveError) -> Error {
 }
 
 /// The summary, where there is a better one than that something was refused, and what to do.
+#[expect(clippy::too_many_lines, reason = "one table: what each problem is called and what to do")]
 fn advice(problem: Problem) -> (Option<&'static str>, &'static str) {
     match problem {
         Problem::NotFound => (

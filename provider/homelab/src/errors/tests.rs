@@ -56,6 +56,7 @@ fn untrusted(distrust: api_core::Distrust) -> PveError {
 
 /// Each failure, its summary, and words that its detail must have: what happened, and what to do.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table of messages")]
 fn every_failure_says_what_happened_and_what_to_do() {
     use PveError as E;
     use api_core::{Distrust as D, Error as C};

@@ -139,6 +139,7 @@ fn valid_object(
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one rule of the CLI, with a case for each nesting")]
 fn valid_attribute(
     attribute: &Attribute,
     prior: &Value,

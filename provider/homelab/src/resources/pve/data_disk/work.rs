@@ -244,14 +244,18 @@ impl<'a> Work<'a> {
                 self.explain(read, "read")?;
             }
         }
-        Err(Error::new(
+        Err(self.unsettled())
+    }
+
+    fn unsettled(&self) -> Error {
+        Error::new(
             "Data disk does not settle",
             format!(
                 "The {} was changed {MOST_STEPS} times and is still not where it is to be, so somebody else keeps \
                  changing it or its machine. Look at the tasks of the node, then apply again.",
                 self.holder.called()
             ),
-        ))
+        )
     }
 
     /// Lets the backups of the machine that the record names follow the disk.

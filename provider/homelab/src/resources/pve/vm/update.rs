@@ -24,6 +24,10 @@ struct Power {
 }
 
 /// See [`super::Vm`].
+#[expect(
+    clippy::too_many_lines,
+    reason = "the steps of an update, in the order that keeps what is there safe"
+)]
 pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) -> Result<()> {
     let Change { prior, want } = change;
     let (mut machine, mut current) = find(cx, id, prior, want).await?;

@@ -61,6 +61,7 @@ fn user(running: bool) -> UserSight {
 }
 
 /// What Proxmox VE makes of a step.
+#[expect(clippy::too_many_lines, reason = "one step in one place, as the lab would take it")]
 fn take(sight: &mut Sight, step: &Step) {
     let Sight { holder, user: Some(user), backups_follow, .. } = sight else { panic!("there is a machine") };
     match step.clone() {
