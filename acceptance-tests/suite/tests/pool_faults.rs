@@ -128,7 +128,11 @@ fn a_refresh_that_meets_a_fault_never_forgets_the_pool() {
             let workspace = Workspace::new(cli);
             workspace.configure(&lab.provider_block(), &pool("ours"));
             workspace.apply().ok();
-            let said = workspace.plan().failed().prose();
+            let plan = workspace.plan();
+            // What only a lost node knows is no reason to stop the rest of the run.
+            let goes_on = words == "Node does not answer";
+            assert_eq!(plan.code, Some(if goes_on { 0 } else { 1 }), "{kind}:\n{}", plan.text);
+            let said = plan.prose();
             assert!(said.contains(words), "{kind}:\n{said}");
             assert_eq!(workspace.resource("homelab_pve_pool.this")["name"], "web");
         }

@@ -140,3 +140,88 @@ fn what_a_machine_names_is_told_unless_it_is_there_or_made_before() {
         workspace.destroy().ok();
     });
 }
+
+#[test]
+fn what_is_on_a_node_that_is_down_stays_in_the_state_and_the_rest_changes() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let all = |comment: &str, on_two: &str| {
+            let machine = |node: u32, body: &str| {
+                format!(
+                    "resource \"homelab_pve_vm\" \"on{node}\" {{\n  node_name = \"pve{node}\"\n  name = \"on{node}\"\n  started = \
+                     false\n{body}\n}}\n"
+                )
+            };
+            format!(
+                "{}{}resource \"homelab_pve_bridge\" \"b\" {{\n  node_name = \"pve2\"\n  name = \"vmbr7\"\n}}\n\
+                 resource \"homelab_pve_data_disk\" \"d\" {{\n  node_name = \"pve2\"\n  name = \"pg\"\n  storage_name = \
+                 \"local-lvm\"\n  size_gib = 1\n  backup_tier = 0\n  deletion_protection = false\n}}\n",
+                machine(1, &format!("description = \"{comment}\"")),
+                machine(2, on_two),
+            )
+        };
+        let node = |offline: bool| {
+            lab.request("POST", "/lab/node", Some(&format!("{{\"node\":\"pve2\",\"offline\":{offline}}}")));
+        };
+        workspace.configure(&lab.provider_block(), &all("first", ""));
+        workspace.apply().ok();
+        node(true);
+        let plan = workspace.plan();
+        assert_eq!(plan.code, Some(0), "{}", plan.text);
+        let said = plan.prose();
+        assert!(
+            said.contains("Node does not answer") && said.contains("stays as it was last seen"),
+            "{said}"
+        );
+        workspace.configure(&lab.provider_block(), &all("second", ""));
+        workspace.apply().ok();
+        assert_eq!(
+            lab.config(&lab.place("on1"))["description"].as_str().map(|text| text.contains("second")),
+            Some(true)
+        );
+        // What is to change there cannot.
+        workspace.configure(&lab.provider_block(), &all("second", "  description = \"x\""));
+        workspace.apply().failed();
+        node(false);
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
+        assert_eq!((lab.count("on"), lab.count("disk-")), (0, 0));
+    });
+}
+
+#[test]
+fn a_list_that_is_behind_does_not_lose_what_was_just_made() {
+    with_each_cli(|cli| {
+        let lab = Lab::with(&["--report-lag", "8000"]);
+        let workspace = Workspace::new(cli);
+        let machines = "resource \"homelab_pve_pool\" \"p\" {\n  name = \"web\"\n}\n\
+                        resource \"homelab_pve_vm\" \"this\" {\n  count = 3\n  node_name = \"pve${count.index + 1}\"\n  name = \
+                        \"young${count.index}\"\n  pool_name = homelab_pve_pool.p.name\n  started = false\n}\n";
+        workspace.configure(&lab.provider_block(), machines);
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
+        assert_eq!(lab.count("young"), 0);
+    });
+}
+
+#[test]
+fn a_destroy_that_hangs_ends_at_its_deadline_and_the_next_one_works() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let machine = "resource \"homelab_pve_vm\" \"this\" {\n  node_name = \"pve1\"\n  vm_id = 300\n  \
+                       shutdown_timeout_seconds = 2\n  timeouts = {\n    delete = \"4s\"\n  }\n}\n";
+        workspace.configure(&lab.provider_block(), machine);
+        workspace.apply().ok();
+        let fault = "{\"faults\":[{\"kind\":\"task_endless\",\"method\":\"POST\",\"path\":\"/nodes/*/qemu/*/status/*\"}]}";
+        lab.request("POST", "/lab/faults", Some(fault));
+        let began = std::time::Instant::now();
+        workspace.destroy().failed();
+        assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
+        workspace.destroy().ok();
+        assert_eq!(lab.vms().iter().filter(|row| row["vmid"] == 300).count(), 0);
+    });
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::conform;
-use crate::diagnostics::{Diagnostic, Diagnostics, Error, Result};
+use crate::diagnostics::{Diagnostic, Diagnostics, Error, Result, Severity};
 use crate::erased::AnyResource;
 use crate::messages::{ReadRequest, ReadResponse, UpgradeResponse};
 use crate::operation::Operation;
@@ -95,11 +95,20 @@ pub(crate) async fn resource(inner: &Inner, r: ReadRequest) -> ReadResponse {
             answer.private = Vec::new();
             answer.identity = None;
         }
+        Err(Error(diagnostics)) if operation.is_out_of_reach() => {
+            answer.diagnostics = diagnostics.into_iter().map(kept).collect();
+        }
         Err(Error(diagnostics)) => answer.diagnostics = diagnostics,
     }
     answer.diagnostics.extend(operation.take_warnings());
     redact(&worker.schema.attributes, &[&r.state], &mut answer.diagnostics);
     answer
+}
+
+/// What failed, as a warning: the state goes back as it came.
+fn kept(message: Diagnostic) -> Diagnostic {
+    let detail = format!("{}\n\nUntil then the state stays as it was last seen.", message.detail);
+    Diagnostic { severity: Severity::Warning, detail, ..message }
 }
 
 /// The object of a state and its id; nothing when it is gone.
