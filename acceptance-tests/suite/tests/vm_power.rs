@@ -26,9 +26,15 @@ fn a_change_that_needs_a_restart_is_foreseen_and_applied() {
     with_each_cli(|cli| {
         let lab = Lab::start();
         let workspace = Workspace::new(cli);
-        workspace.configure(&lab.provider_block(), &vm("cpu = { cores = 1 }"));
+        let machine = |cores: u32, more: &str| {
+            vm(&format!(
+                "{more}\n  cpu = {{ cores = {cores} }}\n  cloud_init = {{ storage_name = \"local-lvm\", ip_configs = {{ ipconfig0 = {{ \
+                 ipv4_address = \"192.0.2.9/24\" }} }} }}"
+            ))
+        };
+        workspace.configure(&lab.provider_block(), &machine(1, ""));
         workspace.apply().ok();
-        workspace.configure(&lab.provider_block(), &vm("cpu = { cores = 2 }"));
+        workspace.configure(&lab.provider_block(), &machine(2, ""));
         let plan = workspace.plan().prose();
         assert!(
             plan.contains("Restart is needed")
@@ -39,10 +45,10 @@ fn a_change_that_needs_a_restart_is_foreseen_and_applied() {
         workspace.plan_is_empty();
         assert_eq!((waiting(&lab), &lab.config(&here())["cores"]), (0, &json!(2)));
         assert!(lab.runs(&here()));
+        assert_eq!(lab.config(&here())["ipconfig0"], "ip=192.0.2.9/24", "the address of cloud-init stays");
 
         // What is taken at once needs none.
-        workspace
-            .configure(&lab.provider_block(), &vm("name = \"web\"\n  cpu = { cores = 2 }\n  tags = [\"a\"]"));
+        workspace.configure(&lab.provider_block(), &machine(2, "name = \"web\"\n  tags = [\"a\"]"));
         let before = lab.calls();
         let plan = workspace.plan().prose();
         assert!(!plan.contains("Restart is needed"), "{plan}");
