@@ -86,3 +86,24 @@ fn a_node_has_a_firewall_of_its_own() {
     bench.ok("DELETE", "/nodes/pve1/firewall/rules/0", "");
     assert_eq!(bench.ok("GET", "/nodes/pve1/firewall/rules", ""), json!([]));
 }
+
+#[test]
+fn an_interface_keeps_what_a_change_does_not_name() {
+    let mut bench = Bench::new("lab");
+    let path = "/nodes/pve1/network/vmbr7";
+    bench.ok(
+        "POST",
+        "/nodes/pve1/network",
+        "iface=vmbr7&type=bridge&autostart=1&bridge_ports=eno2&bridge_vlan_aware=1&cidr=198.51.100.1/24",
+    );
+    bench.ok("PUT", path, "type=bridge&comments=c&mtu=1400");
+    let found = bench.ok("GET", path, "");
+    assert_eq!((&found["autostart"], &found["bridge_ports"]), (&json!(1), &json!("eno2")));
+    assert_eq!((&found["cidr"], &found["bridge_vlan_aware"]), (&json!("198.51.100.1/24"), &json!(1)));
+    bench.ok("PUT", path, "type=bridge&autostart=0&bridge_vlan_aware=0&delete=cidr");
+    let found = bench.ok("GET", path, "");
+    for gone in ["autostart", "bridge_vlan_aware", "bridge_vids", "cidr", "address"] {
+        assert!(found[gone].is_null(), "{gone} of {found}");
+    }
+    assert_eq!(found["bridge_ports"], "eno2");
+}

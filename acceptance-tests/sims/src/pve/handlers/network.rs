@@ -141,16 +141,18 @@ fn read(lab: &mut Lab, request: &Request) -> Answer {
     Ok(Value::Object(item).into())
 }
 
-/// What the request says of an interface, with what its type adds.
-fn requested(request: &Request, name: &str) -> Options {
+/// Sets what the request says of an interface, and what its type adds where nothing is said. What the request does
+/// not name stays.
+fn assign(options: &mut Options, request: &Request, name: &str) {
     let params = &request.params;
-    let mut options: Options = params
-        .texts()
-        .filter(|(key, _)| !matches!(*key, "node" | "iface" | "delete" | "autostart"))
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect();
-    if params.is_set("autostart") {
-        options.insert("autostart".to_owned(), "1".to_owned());
+    let given = params.texts().filter(|(key, _)| !matches!(*key, "node" | "iface" | "delete"));
+    options.extend(given.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    // In the file a switch is a line that is there or not.
+    for (switch, with) in [("autostart", "autostart"), ("bridge_vlan_aware", "bridge_vids")] {
+        if params.flag(switch) == Some(false) {
+            options.remove(switch);
+            options.remove(with);
+        }
     }
     let mut default = |key: &str, value: &str| {
         options.entry(key.to_owned()).or_insert_with(|| value.to_owned());
@@ -172,7 +174,6 @@ fn requested(request: &Request, name: &str) -> Options {
         }
         _ => {}
     }
-    options
 }
 
 /// What two interfaces cannot share.
@@ -208,7 +209,8 @@ fn create(lab: &mut Lab, request: &Request) -> Answer {
     if interfaces.contains_key(name) {
         return Err(Failure::parameter("iface", "interface already exists"));
     }
-    let mut options = requested(request, name);
+    let mut options = Options::new();
+    assign(&mut options, request, name);
     fits(&interfaces, name, &options)?;
     let last = interfaces.values().filter_map(|options| options.get("number")?.parse::<u32>().ok()).max();
     options.insert("number".to_owned(), last.map_or(0, |last| last + 1).to_string());
@@ -225,8 +227,7 @@ fn update(lab: &mut Lab, request: &Request) -> Answer {
     for key in request.params.list("delete").unwrap_or_default() {
         kept.remove(&key);
     }
-    kept.remove("autostart");
-    kept.extend(requested(request, name));
+    assign(kept, request, name);
     let options = kept.clone();
     fits(&interfaces, name, &options)?;
     node.pending_interfaces = Some(interfaces);
