@@ -87,3 +87,22 @@ async fn a_place_that_cannot_be_is_an_error_before_anything_moves() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_tier_is_told_as_it_is_for_the_machine_that_has_the_disk() {
+    let mut world = World::new("holder", "1");
+    let mut config = machine(500, Some("scsi1"));
+    for (pool, words) in [(None, "goes into the pool \"tier-3\""), (Some("web"), "stays in the pool \"web\"")]
+    {
+        world.disk_config["backup_tier"] = json!("1");
+        config["pool_name"] = json!(pool);
+        world.converge(Some(&config), "of tier 1").await;
+        world.disk_config["backup_tier"] = json!("3");
+        let run = world.apply(Some(&config)).await;
+        assert!(run.worked && run.said.contains(&words.replace('"', "\\\"")), "{words}: {}", run.said);
+    }
+    world.lab.request("DELETE", "/api2/json/pools/tier-4", None);
+    world.disk_config["backup_tier"] = json!("4");
+    let run = world.apply(Some(&config)).await;
+    assert!(run.said.contains("Pool does not exist yet"), "{}", run.said);
+}

@@ -3,6 +3,7 @@
 use pve_client::{Cluster, NodeName, PoolName, VmAddress, VmId, VolumeId};
 use tf_framework::prelude::*;
 
+use super::coverage::is_own;
 use super::holder::machine_name;
 use super::model::{DataDisk, Ownership};
 use super::tier::BackupTier;
@@ -28,6 +29,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
         Some(prior) => {
             if preflight::changes(plan) {
                 change(&prior, plan);
+                change_tier(cx, &prior, plan).await?;
                 check_target(cx, &prior, plan).await?;
                 move_attached(cx, &prior, plan).await?;
             }
@@ -73,6 +75,25 @@ fn check_place(
     problem.into_iter().for_each(|problem| plan.push(problem.at("storage_name")));
 }
 
+/// The pool of the tier has to be there.
+fn check_pool(cx: &Cx, cluster: &Cluster, plan: &mut Plan<'_, DataDisk>) {
+    let pool = plan.planned.attribute("pool_name").as_str().map(str::to_owned);
+    if let Some(pool) = pool.and_then(|pool| pool.parse::<PoolName>().ok())
+        && !cluster.pools.contains(&pool)
+        && !cx.expects(&Expected::Pool(pool.clone()))
+    {
+        plan.warn(
+            "backup_tier",
+            "Pool does not exist yet",
+            format!(
+                "There is no pool {:?}, which the job of this tier backs up. The apply fails unless the pool is \
+                 made before, for example by a `homelab_backup_tier` that this disk depends on.",
+                pool.as_str()
+            ),
+        );
+    }
+}
+
 /// Checks where a disk is to go: one that is attached goes nowhere but to another storage of its machine's node.
 async fn check_target(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
     let planned = plan.planned.clone();
@@ -100,20 +121,7 @@ async fn new(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
     let cluster = pve.cluster().await.explain::<DataDisk>(cx, "list what is in the cluster")?;
     let planned = plan.planned.clone();
     let text = |name: &str| planned.attribute(name).as_str().map(str::to_owned);
-    if let Some(pool) = text("pool_name").and_then(|pool| pool.parse::<PoolName>().ok())
-        && !cluster.pools.contains(&pool)
-        && !cx.expects(&Expected::Pool(pool.clone()))
-    {
-        plan.warn(
-            "backup_tier",
-            "Pool does not exist yet",
-            format!(
-                "There is no pool {:?}, which the job of this tier backs up. The creation fails unless the pool is \
-                 made before, for example by a `homelab_backup_tier` that this disk depends on.",
-                pool.as_str()
-            ),
-        );
-    }
+    check_pool(cx, &cluster, plan);
     if let Some(node) = text("node_name") {
         check_place(cx, &cluster, &node, text("storage_name"), plan);
     }
@@ -223,28 +231,41 @@ fn change(prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) {
             ),
         );
     }
-    tier(prior, user, plan);
 }
 
 /// Says what a new tier means for the machine that uses the disk.
-fn tier(prior: &DataDisk, user: u32, plan: &mut Plan<'_, DataDisk>) {
+async fn change_tier(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
     let wanted =
         plan.planned.attribute("backup_tier").as_str().and_then(|text| text.parse::<BackupTier>().ok());
-    let Some(wanted) = wanted.filter(|wanted| *wanted != prior.backup_tier) else { return };
-    let what = match wanted.pool() {
-        Some(pool) => format!(
-            "VM {user} uses it, so the backups of that machine include it, and the machine goes into the pool {:?}, \
-             unless one of its other data disks is of a stricter tier. In a pool of your own it stays, and the jobs of the \
-             tier get companions for it.",
+    let Some(wanted) = wanted.filter(|wanted| *wanted != prior.backup_tier) else { return Ok(()) };
+    let Ok(pve) = cx.pve() else { return Ok(()) };
+    let cluster = pve.cluster().await.explain::<DataDisk>(cx, "list what is in the cluster")?;
+    check_pool(cx, &cluster, plan);
+    let user = prior.attached_to_vm_id.known().and_then(|vm| VmId::new(*vm).ok());
+    let Some(user) = user else { return Ok(()) };
+    let chosen = cluster.guest(user).and_then(|guest| guest.pool.as_ref()).filter(|pool| is_own(Some(pool)));
+    let what = match (wanted.pool(), chosen) {
+        (None, _) => {
+            format!("VM {user} uses it, and the backups of that machine will not include it any more.")
+        }
+        (Some(pool), None) => format!(
+            "VM {user} uses it and is backed up with it, so that machine goes into the pool {:?}, unless another of its \
+             data disks is of a stricter tier.",
             pool.as_str()
         ),
-        None => format!("VM {user} uses it, and the backups of that machine will not include it any more."),
+        (Some(pool), Some(own)) => format!(
+            "VM {user} uses it and is backed up with it. That machine stays in the pool {:?}, and each job of the pool {:?} \
+             gets a companion for it, unless another of its data disks is of a stricter tier.",
+            own.as_str(),
+            pool.as_str()
+        ),
     };
     plan.warn(
         "backup_tier",
         "Backups change",
         format!("The data disk {:?} goes to tier {wanted}. {what}", prior.name),
     );
+    Ok(())
 }
 
 /// Plans an apply for a disk that is not as an apply would have left it.
