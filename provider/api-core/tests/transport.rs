@@ -121,16 +121,18 @@ async fn the_reason_phrase_and_the_pool_work() {
 
 #[tokio::test]
 async fn the_deadline_and_the_cancellation_end_a_hanging_read() {
-    let (endpoint, _) = server(&["hang"]).await;
+    let (endpoint, asked) = server(&["hang"]).await;
     let started = Instant::now();
     let got = transport(&endpoint)
         .send(&Scope::within(Duration::from_millis(100)), &Request::new(Method::GET, "/x"))
         .await;
     assert!(matches!(got, Err(Error::TimedOut)), "{got:?}");
     let scope = scope();
-    let token = scope.cancelled().clone();
+    let (token, before) = (scope.cancelled().clone(), asked.load(Ordering::SeqCst));
     tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        while asked.load(Ordering::SeqCst) == before {
+            tokio::task::yield_now().await;
+        }
         token.cancel();
     });
     let got = transport(&endpoint).send(&scope, &Request::new(Method::GET, "/x")).await;

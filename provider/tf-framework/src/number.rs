@@ -35,11 +35,6 @@ impl Number {
         self.to_string().parse().unwrap_or(f64::NAN)
     }
 
-    /// The decimal inside.
-    pub fn as_decimal(&self) -> &BigDecimal {
-        &self.0
-    }
-
     /// An exact JSON number.
     pub fn to_json(&self) -> Json {
         serde_json::from_str::<serde_json::Number>(&self.to_string()).map_or(Json::Null, Json::Number)

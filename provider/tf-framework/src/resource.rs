@@ -170,11 +170,6 @@ impl<T> Edit<T> {
             Self::Clear => Edit::Clear,
         }
     }
-
-    /// Whether nothing changes.
-    pub fn is_keep(&self) -> bool {
-        matches!(self, Self::Keep)
-    }
 }
 
 /// A data source.

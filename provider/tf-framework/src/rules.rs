@@ -15,16 +15,11 @@ fn list(names: &[&str]) -> String {
 
 /// Exactly one of the arguments must be set.
 pub fn exactly_one_of(config: &Value, names: &[&str], out: &mut Diagnostics) {
-    at_least_one_of(config, names, out);
-    conflicts(config, names, out);
-}
-
-/// At least one of the arguments must be set.
-pub fn at_least_one_of(config: &Value, names: &[&str], out: &mut Diagnostics) {
     let (set, unknown) = count(config, names);
     if set == 0 && !unknown {
         out.error(Path::from(names[0]), "Missing argument", format!("One of {} must be set.", list(names)));
     }
+    conflicts(config, names, out);
 }
 
 /// At most one of the arguments may be set.
@@ -36,21 +31,6 @@ pub fn conflicts(config: &Value, names: &[&str], out: &mut Diagnostics) {
             Path::from(*blame),
             "Conflicting arguments",
             format!("Only one of {} may be set.", list(names)),
-        );
-    }
-}
-
-/// All of the arguments must be set, or none.
-pub fn required_together(config: &Value, names: &[&str], out: &mut Diagnostics) {
-    let (set, unknown) = count(config, names);
-    if set == 0 || unknown {
-        return;
-    }
-    for name in names.iter().filter(|name| config.at(&Path::from(**name)).is_null()) {
-        out.error(
-            Path::from(*name),
-            "Missing argument",
-            format!("The arguments {} must be set together.", list(names)),
         );
     }
 }
