@@ -265,6 +265,40 @@ fn a_given_disk_follows_its_machine_to_another_node_and_moves_while_it_runs() {
 }
 
 #[test]
+fn tags_that_are_named_no_more_leave_the_holder() {
+    with_each_cli(|cli| {
+        let life = Life::new(cli);
+        life.apply(&disk(&[("tags", "[\"prod\"]")]));
+        let holder = life.disk()["holder_vm_id"].as_u64().unwrap();
+        assert!(life.config("pve1", holder)["tags"].as_str().unwrap().contains("prod"));
+        life.apply(&disk(&[]));
+        assert!(!life.config("pve1", holder)["tags"].as_str().unwrap().contains("prod"));
+        life.end();
+    });
+}
+
+#[test]
+fn a_machine_that_is_protected_for_a_given_disk_still_loses_other_drives() {
+    with_each_cli(|cli| {
+        let life = Life::new(cli);
+        let given = disk(&[("ownership", "\"transfer\""), ("storage_name", "\"local-lvm\"")]);
+        let drives =
+            [ATTACHED, ("cdroms", "{ ide0 = {} }"), ("tpm_state", "{ storage_name = \"local-lvm\" }")];
+        for protection in [&[][..], &[("protection", "false")]] {
+            let with: Vec<_> = drives.iter().chain(protection).copied().collect();
+            life.apply(&format!("{given}{}", app(&with)));
+            let without: Vec<_> = [ATTACHED].iter().chain(protection).copied().collect();
+            life.apply(&format!("{given}{}", app(&without)));
+            let config = life.config("pve1", 500);
+            assert!(config["ide0"].is_null() && config["tpmstate0"].is_null(), "{config}");
+            assert_eq!(config["protection"], 1, "it still owns the volume");
+        }
+        life.apply(&given);
+        life.end();
+    });
+}
+
+#[test]
 fn a_replacement_that_is_made_first_gets_the_disk_when_the_old_machine_goes() {
     with_each_cli(|cli| {
         for ownership in ["\"holder\"", "\"transfer\""] {

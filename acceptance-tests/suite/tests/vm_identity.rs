@@ -153,6 +153,77 @@ fn a_protected_machine_is_deleted_only_after_it_was_unprotected() {
     });
 }
 
+/// Every kind of drive, and the same machine without them.
+fn driven(protection: &str) -> [String; 2] {
+    let drives = "disks = { scsi0 = { storage_name = \"local-lvm\", size_gib = 1 } }\n  cdroms = { sata0 = {} }\n  bios = \
+                  \"ovmf\"\n  efi_disk = { storage_name = \"local-lvm\" }\n  tpm_state = { storage_name = \"local-lvm\" }\n  \
+                  cloud_init = { storage_name = \"local-lvm\" }";
+    [drives, "bios = \"ovmf\""].map(|drives| vm(&format!("name = \"ours\"\n  {protection}\n  {drives}")))
+}
+
+#[test]
+fn the_end_of_the_protection_takes_drives_of_every_kind_along() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        for protection in ["", "protection = false"] {
+            let [with, _] = driven("protection = true");
+            let [_, without] = driven(protection);
+            for step in [with, without] {
+                workspace.configure(&lab.provider_block(), &step);
+                workspace.apply().ok();
+                workspace.plan_is_empty();
+            }
+        }
+        workspace.destroy().ok();
+        assert_eq!(lab.vms(), Vec::<serde_json::Value>::new());
+    });
+}
+
+#[test]
+fn a_drive_that_goes_from_a_protected_machine_is_refused_at_plan() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let [with, without] = driven("protection = true");
+        workspace.configure(&lab.provider_block(), &with);
+        workspace.apply().ok();
+        workspace.configure(&lab.provider_block(), &without);
+        let writes = lab.writes();
+        let said = workspace.plan().failed().prose();
+        for drive in [
+            "disk \"scsi0\"",
+            "CD drive \"sata0\"",
+            "EFI disk",
+            "state of the TPM",
+            "drive \"ide2\" with the data",
+        ] {
+            assert!(said.contains(&format!("The {drive}")), "{drive}: {said}");
+        }
+        assert_eq!(said.matches("VM is protected").count(), 5, "{said}");
+        // Another slot for the drive with the data is as much as taking it out.
+        workspace.configure(
+            &lab.provider_block(),
+            &with.replace("cloud_init = {", "cloud_init = { slot = \"ide0\", "),
+        );
+        let said = workspace.plan().failed().prose();
+        assert!(
+            said.contains("The drive \"ide2\" with the data for cloud-init is to be taken out"),
+            "{said}"
+        );
+        // What comes into the slot takes the place of the drive.
+        let swapped =
+            with.replace("cdroms = { sata0 = {} }", "cdroms = { sata0 = { volume_id = \"cdrom\" } }");
+        workspace.configure(&lab.provider_block(), &swapped);
+        assert_eq!(lab.writes(), writes);
+        workspace.apply().ok();
+        workspace
+            .configure(&lab.provider_block(), &swapped.replace("protection = true", "protection = false"));
+        workspace.apply().ok();
+        workspace.destroy().ok();
+    });
+}
+
 #[test]
 fn a_machine_that_is_gone_is_planned_again() {
     with_each_cli(|cli| {

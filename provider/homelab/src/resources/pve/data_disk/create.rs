@@ -56,7 +56,7 @@ pub(super) async fn create(cx: &Cx, want: &DataDisk) -> Result<DataDiskReference
         note(cx, &left.id());
         cx.operation().created(&left.id());
         tracing::info!(vm_id = left.at.id.number(), "taking over what an interrupted apply left");
-        super::update::settle(cx, &create.pve, left.clone(), want).await?;
+        super::update::settle(cx, &create.pve, left.clone(), want, true).await?;
         return Ok(left.id().into());
     }
     create.make().await.map(DataDiskReference::from)

@@ -26,7 +26,7 @@ pub(super) async fn update(cx: &Cx, id: &DataDiskReference, change: Change<'_, D
     let found = super::holder::find(cx, &pve, id, Some(&prior.node_name)).await?;
     let mut holder = found.ok_or_else(|| gone(&id.to_string()))?;
     holder.look_for_user(cx, &pve).await?;
-    settle(cx, &pve, holder, want).await
+    settle(cx, &pve, holder, want, prior.tags.is_some()).await
 }
 
 fn gone(id: &str) -> Error {
@@ -39,8 +39,8 @@ fn gone(id: &str) -> Error {
     )
 }
 
-/// Makes a disk what is wanted.
-pub(super) async fn settle(cx: &Cx, pve: &Pve, found: Holder, want: &DataDisk) -> Result<()> {
+/// Makes a disk what is wanted. `had_tags`: the state names tags, which go if the configuration names none any more.
+pub(super) async fn settle(cx: &Cx, pve: &Pve, found: Holder, want: &DataDisk, had_tags: bool) -> Result<()> {
     let id = found.id();
     let Some(mut work) = Work::begin(cx, pve, &id, Some(&found.at.node)).await? else {
         return Err(gone(&id.to_string()));
@@ -50,7 +50,7 @@ pub(super) async fn settle(cx: &Cx, pve: &Pve, found: Holder, want: &DataDisk) -
     }
     // What an earlier apply began goes on, unless it is not wanted any more.
     work.storage = work.is_moving().then(|| want.storage_name.clone());
-    describe(cx, pve, &mut work.holder, want).await?;
+    describe(cx, pve, &mut work.holder, want, had_tags).await?;
     coverage::place_holder(cx, pve, &work.holder, want.backup_tier).await?;
     let sight = work.sight().await?;
     let sight = work.bring(&Work::settled_goal(&sight), None).await?;
@@ -75,11 +75,11 @@ pub(super) async fn settle(cx: &Cx, pve: &Pve, found: Holder, want: &DataDisk) -
 }
 
 /// Brings the holder's name, tags and record up to date.
-async fn describe(cx: &Cx, pve: &Pve, holder: &mut Holder, want: &DataDisk) -> Result<()> {
+async fn describe(cx: &Cx, pve: &Pve, holder: &mut Holder, want: &DataDisk, had_tags: bool) -> Result<()> {
     let tags = create::tags(want);
     let present: Vec<String> = holder.config.tags().into_iter().collect();
     let mut set = Params::new();
-    if (want.tags.is_some() || holder.foreign) && present.join(";") != tags {
+    if (had_tags || want.tags.is_some() || holder.foreign) && present.join(";") != tags {
         set.push("tags", tags);
     }
     if want.name != holder.record.name || holder.foreign {

@@ -4,7 +4,7 @@ use pve_client::VmConfig;
 use tf_framework::prelude::*;
 
 use super::named::{Named, Pair};
-use super::writes::{Writes, option, property, switch};
+use super::writes::{Writes, leading, option, property, switch};
 
 /// Name under which the switch may stand in its property string.
 const ENABLED: Option<&str> = Some("enabled");
@@ -16,9 +16,10 @@ const FREEZE: [&str; 3] = ["freeze-fs", "freeze-fs-on-backup", "guest-fsfreeze"]
 /// The QEMU guest agent.
 #[derive(Clone, Debug, Default, PartialEq, Object)]
 pub struct Agent {
-    /// Whether Proxmox VE may talk to an agent inside the guest. Proxmox VE's default is `false`.
+    /// Whether Proxmox VE may talk to an agent inside the guest. By default that is as in its template for a
+    /// clone, else `false`.
     #[schema(wire = "agent")]
-    pub enabled: Option<bool>,
+    pub enabled: Defaulted<bool>,
 
     /// Device through which it talks. Proxmox VE's default is `virtio`.
     #[schema(wire = "type", validate = one_of(["virtio", "isa"]))]
@@ -38,8 +39,8 @@ pub(super) fn read(named: Named<'_, Agent>, config: &VmConfig) -> Option<Agent> 
     let found = property(config, "agent", ENABLED);
     let enabled = found.default.as_deref().map(|text| matches!(text, "1" | "on" | "yes" | "true"));
     let freeze = FREEZE.iter().find_map(|key| found.truth(key));
-    named.object(|agent| Agent {
-        enabled: agent.of(|a| &a.enabled).or(enabled, false),
+    named.filled(config.value("agent").is_some(), |agent| Agent {
+        enabled: enabled.unwrap_or(false).into(),
         r#type: agent.of(|a| &a.r#type).or(found.value("type").map(str::to_owned), "virtio"),
         trim_after_clone: agent.of(|a| &a.trim_after_clone).or(found.truth("fstrim_cloned_disks"), false),
         freeze_on_backup: agent.of(|a| &a.freeze_on_backup).or(freeze, true),
@@ -61,20 +62,11 @@ pub(super) fn write(agent: Pair<'_, Agent>, out: &mut Writes<'_>) {
             }
         }
         let enabled = property.default.as_deref().map(|text| matches!(text, "1" | "on" | "yes" | "true"));
-        match agent.flag(|a| &a.enabled) {
-            Edit::Keep => {}
-            Edit::Set(value) if enabled == Some(value) => {}
-            Edit::Set(value) => property.default = Some(u8::from(value).to_string()),
-            Edit::Clear => property.default = None,
-        }
-        // Nothing is left of what was set here, so nothing is left of the value that it needed.
-        let unnamed = agent.want.is_none_or(|a| a.enabled.is_none());
-        if agent.prior.is_some() && unnamed && enabled == Some(false) && property.options.is_empty() {
-            property.default = None;
-        }
-        // Proxmox VE refuses a property string without its first value.
-        if property.default.is_none() && !property.options.is_empty() {
-            property.default = Some("0".to_owned());
-        }
+        // A present one that means the same keeps its spelling.
+        let wish = match agent.filled(|a| &a.enabled).map(|value| *value) {
+            Edit::Set(value) if enabled == Some(value) => Edit::Keep,
+            wish => wish.map(u8::from),
+        };
+        leading(property, wish, "0", agent.prior.is_some());
     });
 }

@@ -96,7 +96,7 @@ fn machine(named: Named<'_, String>, config: &VmConfig) -> Option<String> {
 }
 
 /// Whether the type found is the one stated. At creation Proxmox VE pins the version for a guest that runs Windows.
-fn same_machine(stated: &str, found: &str) -> bool {
+pub(super) fn same_machine(stated: &str, found: &str) -> bool {
     let pinned = |prefix: &str| found.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('-'));
     stated == found || stated == "q35" && pinned("pc-q35") || stated == "pc" && pinned("pc-i440fx")
 }
@@ -127,7 +127,7 @@ pub(super) fn write<'a>(vm: Pair<'_, Vm>, marker: &Marker, current: &'a VmConfig
     out.flag("acpi", vm.flag(|vm| &vm.acpi));
     out.flag("kvm", vm.flag(|vm| &vm.kvm));
     out.flag("localtime", vm.flag(|vm| &vm.local_time));
-    cpu::write(vm.of(|vm| &vm.cpu), &mut out);
+    cpu::write(vm.of(|vm| &vm.cpu), vm.prior.is_none(), &mut out);
     memory::write(vm.of(|vm| &vm.memory), &mut out);
     agent::write(vm.of(|vm| &vm.agent), &mut out);
     disk::write(vm.of(|vm| &vm.disks), &mut out);

@@ -4,13 +4,16 @@ use pve_client::VmConfig;
 use tf_framework::prelude::*;
 
 use super::named::{Named, Pair};
-use super::writes::{Writes, option, parsed, property, truth};
+use super::writes::{Writes, leading, option, parsed, property, truth};
 
 /// Name under which the type may stand in its property string.
 const TYPE: Option<&str> = Some("cputype");
 
 /// The type of a machine that says none.
-const DEFAULT_TYPE: &str = "kvm64";
+pub(super) const DEFAULT_TYPE: &str = "kvm64";
+
+/// Wire keys.
+const KEYS: [&str; 6] = ["cores", "sockets", "cpu", "numa", "cpulimit", "cpuunits"];
 
 /// Flags that Proxmox VE lets a machine set (qemu-server 9.2, `CPUFlags.pm`).
 const FLAGS: [&str; 13] = [
@@ -40,9 +43,10 @@ pub struct Cpu {
     #[schema(wire = "sockets", validate = range(1, 64))]
     pub sockets: Option<u32>,
 
-    /// Model that the guest sees, for example `x86-64-v2-AES` or `host`. Proxmox VE's default is `kvm64`.
+    /// Model that the guest sees, for example `x86-64-v2-AES` or `host`. By default a clone has that of its
+    /// template, any other `kvm64`.
     #[schema(wire = "cpu", validate = matches("the name of a CPU model", word))]
-    pub r#type: Option<String>,
+    pub r#type: Defaulted<String>,
 
     /// Flags that the guest sees beyond or without those of the model: `+aes` adds one, `-pcid` takes one away. There are
     /// `aes`, `amd-no-ssb`, `amd-ssbd`, `hv-evmcs`, `hv-tlbflush`, `ibpb`, `md-clear`, `nested-virt`, `pcid`, `pdpe1gb`,
@@ -80,10 +84,11 @@ fn split(flags: &str) -> BTreeSet<String> {
 /// What a configuration says.
 pub(super) fn read(named: Named<'_, Cpu>, config: &VmConfig) -> Option<Cpu> {
     let found = property(config, "cpu", TYPE);
-    named.object(|cpu| Cpu {
+    let is_there = KEYS.iter().any(|key| config.value(key).is_some());
+    named.filled(is_there, |cpu| Cpu {
         cores: cpu.of(|c| &c.cores).or(parsed(config, "cores"), 1_u32),
         sockets: cpu.of(|c| &c.sockets).or(parsed(config, "sockets"), 1_u32),
-        r#type: cpu.of(|c| &c.r#type).or(found.default.clone(), DEFAULT_TYPE),
+        r#type: found.default.clone().unwrap_or_else(|| DEFAULT_TYPE.to_owned()).into(),
         flags: cpu.of(|c| &c.flags).or(found.value("flags").map(split), []),
         numa: cpu.of(|c| &c.numa).or(truth(config, "numa"), false),
         limit: cpu.of(|c| &c.limit).or(parsed(config, "cpulimit"), 0.0),
@@ -91,19 +96,15 @@ pub(super) fn read(named: Named<'_, Cpu>, config: &VmConfig) -> Option<Cpu> {
     })
 }
 
-/// Writes what changes.
-pub(super) fn write(cpu: Pair<'_, Cpu>, out: &mut Writes<'_>) {
+/// Writes what changes. A machine that is there and says no type is not made to say the default, for which it would have to
+/// be restarted.
+pub(super) fn write(cpu: Pair<'_, Cpu>, is_new: bool, out: &mut Writes<'_>) {
     out.text("cores", cpu.wish(|c| &c.cores));
     out.text("sockets", cpu.wish(|c| &c.sockets));
     out.number("cpulimit", cpu.wish(|c| &c.limit));
     out.text("cpuunits", cpu.wish(|c| &c.units));
     out.flag("numa", cpu.flag(|c| &c.numa));
     out.property("cpu", TYPE, |property| {
-        match cpu.wish(|c| &c.r#type) {
-            Edit::Keep => {}
-            Edit::Set(name) => property.default = Some(name.clone()),
-            Edit::Clear => property.default = None,
-        }
         match cpu.wish(|c| &c.flags) {
             Edit::Set(wanted) if property.value("flags").map(split).unwrap_or_default() == *wanted => {}
             Edit::Set(wanted) if wanted.is_empty() => property.set("flags", None::<&str>),
@@ -111,11 +112,14 @@ pub(super) fn write(cpu: Pair<'_, Cpu>, out: &mut Writes<'_>) {
                 option(property, "flags", wish.map(|flags| Vec::from_iter(flags.iter().cloned()).join(";")))
             }
         }
-        // Proxmox VE refuses flags without a type.
-        if property.default.is_none() && !property.options.is_empty() {
-            property.default = Some(DEFAULT_TYPE.to_owned());
-        }
+        leading(property, cpu.filled(|c| &c.r#type), DEFAULT_TYPE, !is_new);
     });
+}
+
+/// Whether two types are the same to the guest: a machine that says none has the default.
+pub(super) fn same_type(old: &Value, new: &Value) -> bool {
+    let meant = |value: &'_ Value| value.as_str().unwrap_or(DEFAULT_TYPE).to_owned();
+    !new.is_unknown() && meant(old) == meant(new)
 }
 
 /// A flag is there or not.

@@ -1,7 +1,7 @@
 //! Data disks in the slots of a machine: detached before anything could hurt them, attached before it starts, and
 //! backed up with it.
 
-use pve_client::{Drive, Error as PveError, Params, PoolName, Pve, VmAddress, VmConfig};
+use pve_client::{Drive, Error as PveError, Params, PoolName, Pve, VmAddress, VmConfig, VmId};
 use serde_json::json;
 use tf_framework::prelude::*;
 
@@ -160,6 +160,18 @@ impl Machine<'_> {
     }
 }
 
+/// What is wanted, with the protection that a machine has while it owns the volume of a data disk; nothing when it owns none.
+pub(super) fn guarded(want: &Vm, id: VmId, current: &VmConfig) -> Option<Vm> {
+    let owns = entries(want).any(|(slot, _)| owner(current, slot) == Some(id));
+    let is_guard = owns && want.protection != Some(true);
+    is_guard.then(|| Vm { protection: Some(true), ..want.clone() })
+}
+
+/// Whose volume is in a slot.
+fn owner(config: &VmConfig, slot: &str) -> Option<VmId> {
+    disk::in_slot(config, slot)?.volume()?.owner()
+}
+
 /// The changes of the machine's own disks.
 fn others(current: &VmConfig, want: &Vm, out: bool) -> Params {
     let mut set = Params::new();
@@ -274,11 +286,7 @@ pub(super) async fn read(
     vm.data_disks = found.filter(|found| is_stated || !found.is_empty());
     note(cx, &vm.data_disks.clone().unwrap_or_default());
     let Some(slots) = vm.data_disks.as_ref().filter(|slots| !slots.is_empty()) else { return Ok(()) };
-    let owns = |slot: &String| {
-        let volume = disk::in_slot(config, slot).and_then(|drive| drive.volume());
-        volume.and_then(|volume| volume.owner()) == Some(at.id)
-    };
-    if slots.keys().any(owns) && vm.protection == Some(true) {
+    if slots.keys().any(|slot| owner(config, slot) == Some(at.id)) && vm.protection == Some(true) {
         vm.protection = prior.and_then(|prior| prior.protection);
     }
     if prior.is_some() {
@@ -287,6 +295,8 @@ pub(super) async fn read(
     if let Some(disks) = &mut vm.disks {
         disks.retain(|slot, _| !slots.contains_key(slot));
     }
+    // An import names nothing that is empty.
+    vm.disks = vm.disks.take().filter(|disks| !disks.is_empty());
     if vm.pool_name.as_ref().and_then(Tier::of_pool).is_some() {
         vm.pool_name = None;
         for disk in vm.disks.iter_mut().flat_map(BTreeMap::values_mut) {

@@ -4,7 +4,7 @@ use pve_client::VmConfig;
 use tf_framework::prelude::*;
 
 use super::named::{Named, Pair};
-use super::writes::{Writes, option, option_of, property};
+use super::writes::{Writes, leading, option, option_of, property};
 
 /// Wire key.
 const KEY: &str = "vga";
@@ -13,7 +13,7 @@ const KEY: &str = "vga";
 const TYPE: Option<&str> = Some("type");
 
 /// What a machine has that says nothing.
-const STANDARD: &str = "std";
+pub(super) const STANDARD: &str = "std";
 
 /// What Proxmox VE offers (pve-api of 9.2.11).
 const TYPES: [&str; 14] = [
@@ -36,10 +36,10 @@ const TYPES: [&str; 14] = [
 /// The graphics card that a machine's screen hangs on.
 #[derive(Clone, Debug, Default, PartialEq, Object)]
 pub struct Display {
-    /// Type. Proxmox VE's default is `std`; `qxl` is for SPICE, where the number is that of the screens, `serial0` shows
+    /// Type. By default a clone has that of its template, any other `std`; `qxl` is for SPICE, where the number is that of the screens, `serial0` shows
     /// that port instead, and `none` is for a machine with a graphics card of its node.
     #[schema(wire = "type", validate = one_of(TYPES))]
-    pub r#type: Option<String>,
+    pub r#type: Defaulted<String>,
 
     /// Memory of the card in MiB, from 4 to 512. By default it depends on the type; a serial port has none.
     #[schema(wire = "memory", validate = range(4, 512))]
@@ -54,8 +54,8 @@ pub struct Display {
 /// What a configuration says.
 pub(super) fn read(named: Named<'_, Display>, config: &VmConfig) -> Option<Display> {
     let found = property(config, KEY, TYPE);
-    named.object(|display| Display {
-        r#type: display.of(|d| &d.r#type).or(found.default.clone(), STANDARD),
+    named.filled(config.value(KEY).is_some(), |display| Display {
+        r#type: found.default.clone().unwrap_or_else(|| STANDARD.to_owned()).into(),
         memory_mib: display.of(|d| &d.memory_mib).found(option_of(&found, "memory")),
         clipboard: display.of(|d| &d.clipboard).found(found.value("clipboard").map(str::to_owned)),
     })
@@ -64,17 +64,9 @@ pub(super) fn read(named: Named<'_, Display>, config: &VmConfig) -> Option<Displ
 /// Writes what changes.
 pub(super) fn write(display: Pair<'_, Display>, out: &mut Writes<'_>) {
     out.property(KEY, TYPE, |property| {
-        match display.wish(|d| &d.r#type) {
-            Edit::Keep => {}
-            Edit::Set(name) => property.default = Some(name.clone()),
-            Edit::Clear => property.default = None,
-        }
         option(property, "memory", display.wish(|d| &d.memory_mib));
         option(property, "clipboard", display.wish(|d| &d.clipboard));
-        // Proxmox VE refuses the others without it.
-        if property.default.is_none() && !property.options.is_empty() {
-            property.default = Some(STANDARD.to_owned());
-        }
+        leading(property, display.filled(|d| &d.r#type), STANDARD, display.prior.is_some());
     });
 }
 

@@ -1,6 +1,6 @@
 //! Small devices of which a machine has one or none: random numbers, watchdog, sound.
 
-use pve_client::{PropertyString, VmConfig};
+use pve_client::VmConfig;
 use tf_framework::prelude::*;
 
 use super::named::{Named, Pair};
@@ -16,7 +16,7 @@ const SOURCE: Option<&str> = Some("source");
 const MODEL: Option<&str> = Some("model");
 
 /// The watchdog of a machine that says no model.
-const WATCHDOG_MODEL: &str = "i6300esb";
+pub(super) const WATCHDOG_MODEL: &str = "i6300esb";
 
 /// A device that gives the guest random numbers.
 #[derive(Clone, Debug, Default, PartialEq, Object)]
@@ -38,9 +38,9 @@ pub struct Rng {
 /// A device that acts when the guest stops feeding it.
 #[derive(Clone, Debug, Default, PartialEq, Object)]
 pub struct Watchdog {
-    /// Model that the guest sees. Proxmox VE's default is `i6300esb`.
+    /// Model that the guest sees. By default a clone has that of its template, any other `i6300esb`.
     #[schema(wire = "model", validate = one_of(["i6300esb", "ib700"]))]
-    pub model: Option<String>,
+    pub model: Defaulted<String>,
 
     /// What happens when the guest hangs. By default that is `reset`.
     #[schema(wire = "action", validate = one_of(["reset", "shutdown", "poweroff", "pause", "debug", "none"]))]
@@ -74,8 +74,8 @@ pub(super) fn read_rng(named: Named<'_, Rng>, config: &VmConfig) -> Option<Rng> 
 pub(super) fn read_watchdog(named: Named<'_, Watchdog>, config: &VmConfig) -> Option<Watchdog> {
     config.value(WATCHDOG)?;
     let found = property(config, WATCHDOG, MODEL);
-    named.object(|watchdog| Watchdog {
-        model: watchdog.of(|w| &w.model).or(found.default.clone(), WATCHDOG_MODEL),
+    named.filled(true, |watchdog| Watchdog {
+        model: found.default.clone().unwrap_or_else(|| WATCHDOG_MODEL.to_owned()).into(),
         action: watchdog.of(|w| &w.action).or(found.value("action").map(str::to_owned), "reset"),
     })
 }
@@ -106,15 +106,16 @@ pub(super) fn write_watchdog(watchdog: Pair<'_, Watchdog>, out: &mut Writes<'_>)
         return gone(watchdog.prior.is_some(), WATCHDOG, out);
     }
     out.property(WATCHDOG, MODEL, |property| {
-        match watchdog.wish(|w| &w.model) {
-            Edit::Keep => {}
-            Edit::Set(model) => property.default = Some(model.clone()),
-            Edit::Clear => property.default = None,
-        }
         option(property, "action", watchdog.wish(|w| &w.action));
-        // Without any value there would be no watchdog.
-        if *property == PropertyString::default() {
-            property.default = Some(WATCHDOG_MODEL.to_owned());
+        let says_action = !property.options.is_empty();
+        match watchdog.filled(|w| &w.model) {
+            Edit::Set(model) if property.default.is_none() && model == WATCHDOG_MODEL && says_action => {}
+            Edit::Set(model) => property.default = Some(model.clone()),
+            // Without any value there would be no watchdog.
+            _ if !says_action && property.default.is_none() => {
+                property.default = Some(WATCHDOG_MODEL.to_owned())
+            }
+            _ => {}
         }
     });
 }

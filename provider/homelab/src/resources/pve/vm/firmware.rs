@@ -21,13 +21,13 @@ pub struct EfiDisk {
 
     /// Layout of the firmware: `4m` is the one to choose, Proxmox VE's default is `2m`. A change makes a new disk,
     /// and the variables are lost; the old disk stays as an unused one.
-    #[schema(wire = "efitype", validate = one_of(["2m", "4m"]))]
-    pub r#type: Option<String>,
+    #[schema(wire = "efitype", keep, validate = one_of(["2m", "4m"]))]
+    pub r#type: Defaulted<String>,
 
     /// Whether the keys of common operating systems are there from the start, for Secure Boot. Proxmox VE's default
     /// is `false`. A change makes a new disk, as with `type`.
-    #[schema(wire = "pre-enrolled-keys")]
-    pub pre_enrolled_keys: Option<bool>,
+    #[schema(wire = "pre-enrolled-keys", keep)]
+    pub pre_enrolled_keys: Defaulted<bool>,
 
     /// Format of the image. By default the storage decides. A change converts the disk.
     #[schema(wire = "format", keep, validate = one_of(disk::FORMATS))]
@@ -47,8 +47,8 @@ pub struct TpmState {
 
     /// Version of the module. Proxmox VE's default is `v1.2`. A change makes a new module, and the secrets in the
     /// old one are out of reach; its volume stays as an unused disk.
-    #[schema(wire = "version", validate = one_of(["v1.2", "v2.0"]))]
-    pub version: Option<String>,
+    #[schema(wire = "version", keep, validate = one_of(["v1.2", "v2.0"]))]
+    pub version: Defaulted<String>,
 
     /// ID of the volume.
     #[schema(wire = "file", keep)]
@@ -67,12 +67,10 @@ fn drive(config: &VmConfig, key: &str) -> Option<Drive> {
 /// The EFI disk that a configuration has.
 pub(super) fn read_efi(named: Named<'_, EfiDisk>, config: &VmConfig) -> Option<EfiDisk> {
     let found = drive(config, EFI)?;
-    named.object(|efi| EfiDisk {
+    named.filled(true, |_| EfiDisk {
         storage_name: found.volume().map(|volume| volume.storage().clone()).into(),
-        r#type: efi.of(|e| &e.r#type).or(found.options.value("efitype").map(str::to_owned), "2m"),
-        pre_enrolled_keys: efi
-            .of(|e| &e.pre_enrolled_keys)
-            .or(found.options.truth("pre-enrolled-keys"), false),
+        r#type: found.options.value("efitype").unwrap_or("2m").into(),
+        pre_enrolled_keys: found.options.truth("pre-enrolled-keys").unwrap_or(false).into(),
         format: disk::format(&found).into(),
         volume_id: found.file.clone().into(),
     })
@@ -81,9 +79,9 @@ pub(super) fn read_efi(named: Named<'_, EfiDisk>, config: &VmConfig) -> Option<E
 /// The TPM state that a configuration has.
 pub(super) fn read_tpm(named: Named<'_, TpmState>, config: &VmConfig) -> Option<TpmState> {
     let found = drive(config, TPM)?;
-    named.object(|tpm| TpmState {
+    named.filled(true, |_| TpmState {
         storage_name: found.volume().map(|volume| volume.storage().clone()).into(),
-        version: tpm.of(|t| &t.version).or(found.options.value("version").map(str::to_owned), "v1.2"),
+        version: found.options.value("version").unwrap_or("v1.2").into(),
         volume_id: found.file.clone().into(),
     })
 }
@@ -99,8 +97,8 @@ pub(super) fn write_efi(efi: Pair<'_, EfiDisk>, out: &mut Writes<'_>) {
     };
     let option = |key: &str| present.as_ref().and_then(|drive| drive.options.value(key));
     let keys = present.as_ref().and_then(|drive| drive.options.truth("pre-enrolled-keys")).unwrap_or(false);
-    let same = want.r#type.as_deref().is_none_or(|wanted| option("efitype").unwrap_or("2m") == wanted)
-        && want.pre_enrolled_keys.is_none_or(|wanted| keys == wanted);
+    let same = want.r#type.known().is_none_or(|wanted| option("efitype").unwrap_or("2m") == wanted)
+        && want.pre_enrolled_keys.known().is_none_or(|wanted| keys == *wanted);
     if present.is_some() && same {
         return;
     }
@@ -109,8 +107,8 @@ pub(super) fn write_efi(efi: Pair<'_, EfiDisk>, out: &mut Writes<'_>) {
         return out.problem(missing("efi_disk"));
     };
     let mut new = Drive::allocate(&storage, 1);
-    new.options.set("efitype", want.r#type.as_deref());
-    new.options.set("pre-enrolled-keys", want.pre_enrolled_keys.map(u8::from));
+    new.options.set("efitype", want.r#type.known());
+    new.options.set("pre-enrolled-keys", want.pre_enrolled_keys.known().map(|keys| u8::from(*keys)));
     new.options.set("format", want.format.known());
     out.force(EFI, new);
 }
@@ -125,7 +123,7 @@ pub(super) fn write_tpm(tpm: Pair<'_, TpmState>, out: &mut Writes<'_>) {
         return;
     };
     let version = present.as_ref().and_then(|drive| drive.options.value("version")).unwrap_or("v1.2");
-    let same = want.version.as_deref().is_none_or(|wanted| wanted == version);
+    let same = want.version.known().is_none_or(|wanted| wanted == version);
     if present.is_some() && same {
         return;
     }
@@ -134,7 +132,7 @@ pub(super) fn write_tpm(tpm: Pair<'_, TpmState>, out: &mut Writes<'_>) {
         return out.problem(missing("tpm_state"));
     };
     let mut new = Drive::allocate(&storage, 1);
-    new.options.set("version", want.version.as_deref());
+    new.options.set("version", want.version.known());
     out.force(TPM, new);
 }
 

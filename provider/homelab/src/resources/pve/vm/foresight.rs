@@ -2,8 +2,8 @@
 
 use tf_framework::prelude::*;
 
-use super::hotplug;
 use super::model::Vm;
+use super::{cpu, hotplug};
 
 /// Settings that a running machine takes only at its next start (qemu-server 9.2.6, `QemuServer.pm`: what is neither
 /// taken at once nor plugged in).
@@ -56,6 +56,7 @@ pub(super) fn destroy(plan: &mut Plan<'_, Vm>) {
 pub(super) fn change(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
     shrinking(before, plan);
     removed_disks(before, plan);
+    emptied_slots(before, plan);
     new_firmware(before, plan);
     restart(before, plan)
 }
@@ -120,6 +121,54 @@ fn removed_disks(before: &Value, plan: &mut Plan<'_, Vm>) {
             format!("The disk {slot:?} ({volume}) is taken out of {}. {fate}", machine(before)),
         );
     }
+}
+
+/// Proxmox VE takes no drive out of a protected machine.
+fn emptied_slots(before: &Value, plan: &mut Plan<'_, Vm>) {
+    let after = plan.planned.clone();
+    if [before, &after].iter().any(|vm| vm.attribute("protection").as_bool() != Some(true)) {
+        return;
+    }
+    for (path, drive) in dropped_drives(before, &after) {
+        plan.error(
+            path,
+            "VM is protected",
+            format!(
+                "The {drive} is to be taken out of {}, which is protected and stays so, and Proxmox VE takes no drive out \
+                 of a protected machine. Keep the drive, or set `protection = false` for this change.",
+                machine(before)
+            ),
+        );
+    }
+}
+
+/// The drives whose slot is empty afterwards, with the argument that is to blame.
+fn dropped_drives(before: &Value, after: &Value) -> Vec<(Path, String)> {
+    let slot_of = |vm: &Value| vm.attribute("cloud_init").attribute("slot").clone();
+    let slot_after = slot_of(after);
+    let is_taken = |slot: &str| {
+        let taken = |map: &str| {
+            let map = after.attribute(map);
+            map.is_unknown() || map.as_entries().is_some_and(|entries| entries.contains_key(slot))
+        };
+        taken("disks") || taken("cdroms") || slot_after.is_unknown() || slot_after.as_str() == Some(slot)
+    };
+    let mut dropped = Vec::new();
+    for (map, what) in [("disks", "disk"), ("cdroms", "CD drive")] {
+        let gone = entries(before, map).filter(|(slot, _)| !is_taken(slot));
+        dropped.extend(gone.map(|(slot, _)| (Path::from(map), format!("{what} {slot:?}"))));
+    }
+    for (name, what) in [("efi_disk", "EFI disk"), ("tpm_state", "state of the TPM")] {
+        if before.attribute(name).is_set() && after.attribute(name).is_null() {
+            dropped.push((name.into(), what.to_owned()));
+        }
+    }
+    if let Some(slot) = slot_of(before).as_str().filter(|slot| !is_taken(slot)) {
+        let path = Path::from("cloud_init");
+        let path = if after.attribute("cloud_init").is_null() { path } else { path.then("slot") };
+        dropped.push((path, format!("drive {slot:?} with the data for cloud-init")));
+    }
+    dropped
 }
 
 fn new_firmware(before: &Value, plan: &mut Plan<'_, Vm>) {
@@ -191,7 +240,7 @@ fn restart(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
     }
     for path in waiting {
         let (old, new) = (before.at(&path), after.at(&path));
-        if same_settings(old, new) {
+        if same_settings(old, new) || path == Path::from("cpu").then("type") && cpu::same_type(old, new) {
             continue;
         }
         restarts |= reboots;

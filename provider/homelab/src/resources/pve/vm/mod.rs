@@ -2,6 +2,7 @@
 
 mod address;
 mod agent;
+mod assumed;
 mod availability;
 mod capacity;
 mod carry;

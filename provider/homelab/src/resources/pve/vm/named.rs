@@ -61,6 +61,15 @@ impl<'a, T> Named<'a, T> {
         }
     }
 
+    /// An object with values for what nobody names: reported if the service has it, or if the state names it.
+    pub(super) fn filled(self, is_there: bool, read: impl FnOnce(Self) -> T) -> Option<T> {
+        match self {
+            Self::Everything if !is_there => None,
+            Self::Nothing => None,
+            _ => Some(read(self)),
+        }
+    }
+
     /// An object of settings; one without any is not reported unless the state names it.
     pub(super) fn object(self, read: impl FnOnce(Self) -> T) -> Option<T>
     where
@@ -131,6 +140,12 @@ impl<'a, T> Pair<'a, T> {
     /// The same for a boolean.
     pub(super) fn flag(self, field: impl Fn(&'a T) -> &'a Option<bool>) -> Edit<bool> {
         self.wish(field).map(|value| *value)
+    }
+
+    /// The same for a setting that has a value where nobody names it.
+    pub(super) fn filled<U>(self, field: impl Fn(&'a T) -> &'a Defaulted<U>) -> Edit<&'a U> {
+        let inner = |part: Option<&'a T>| part.and_then(|part| field(part).known());
+        Pair { prior: inner(self.prior), want: inner(self.want) }.edit()
     }
 
     /// The same for this part itself.

@@ -6,7 +6,7 @@ use tf_framework::prelude::*;
 use super::model::Vm;
 use super::placement::Placement;
 use super::{
-    availability, foresight, lookups, placement, privileges, references, seed, unfinished, wait_for,
+    assumed, availability, foresight, lookups, placement, privileges, references, seed, unfinished, wait_for,
 };
 use crate::cx::Cx;
 
@@ -22,6 +22,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     }
     power(plan);
     let before = plan.prior.as_ref().map(|prior| prior.encode());
+    assumed::plan(before.as_ref(), plan);
     if let Some(before) = &before {
         availability::power(cx, before, plan).await?;
     }

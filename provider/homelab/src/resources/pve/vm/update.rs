@@ -8,7 +8,9 @@ use super::machine::Machine;
 use super::marker::{self, Marker};
 use super::model::Vm;
 use super::named::Pair;
-use super::{VmReference, availability, cloud_init, firmware, migration, ownership, placement, settle};
+use super::{
+    VmReference, availability, cloud_init, data_disks, firmware, migration, ownership, placement, settle,
+};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::resources::pve::data_disk::user::is_own;
@@ -33,20 +35,19 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
     let (mut machine, mut current) = find(cx, id, prior, want).await?;
     let marker = mark(cx, &machine, &current)?;
     let status = machine.explain(machine.pve.vm_status(&machine.at).await, "read")?;
-    let vm = Pair { prior: Some(prior), want: Some(want) };
     let mut running = status.running;
 
     if machine.detach_unwanted(prior, want).await? {
         current = machine.config().await?;
     }
+    let vm = Pair { prior: Some(prior), want: Some(want) };
+    let guarded = data_disks::guarded(want, machine.at.id, &current);
+    let ends = guarded.is_some() || matches!(vm.flag(|vm| &vm.protection), Edit::Clear | Edit::Set(false));
+    let want = guarded.as_ref().unwrap_or(want);
+    let vm = Pair { prior: Some(prior), want: Some(want) };
     let removed = removed_disks(vm, &current);
-    if current.value("protection") == Some("1")
-        && want.protection != Some(true)
-        && prior.protection.is_some()
-        && !removed.is_empty()
-    {
-        // Proxmox VE refuses to take disks from a protected machine, also in the call that ends the protection.
-        current = unprotect(&machine, &current).await?;
+    if ends {
+        current = unprotect_to_empty(&machine, vm, &marker, current).await?;
     }
     let mut ejected = false;
     if !want.allowed_nodes().contains(&machine.at.node) {
@@ -70,6 +71,9 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
     let provided = machine.provide_other_disc(prior, want, &current, ejected).await?;
     let want = provided.as_ref().unwrap_or(want);
     let vm = Pair { prior: Some(prior), want: Some(want) };
+    if ends {
+        current = unprotect_to_empty(&machine, vm, &marker, current).await?;
+    }
     if running && needs_stop(want, &current) {
         if status.ha_managed {
             return Err(availability::must_be_stopped(&machine.at));
@@ -151,7 +155,22 @@ fn removed_disks<'a>(vm: Pair<'a, Vm>, current: &VmConfig) -> Vec<(&'a str, &'a 
     vm.of(|vm| &vm.disks).slots().into_iter().filter_map(gone).collect()
 }
 
-async fn unprotect(machine: &Machine<'_>, current: &VmConfig) -> Result<VmConfig> {
+/// Ends the protection before slots are emptied: Proxmox VE takes no drive out of a protected machine, not even in the call
+/// that ends it. What is written next protects the machine again if it is to be.
+async fn unprotect_to_empty(
+    machine: &Machine<'_>,
+    vm: Pair<'_, Vm>,
+    marker: &Marker,
+    current: VmConfig,
+) -> Result<VmConfig> {
+    if current.value("protection") != Some("1") {
+        return Ok(current);
+    }
+    let empties = !removed_disks(vm, &current).is_empty()
+        || super::config::write(vm, marker, &current).empties_a_slot();
+    if !empties {
+        return Ok(current);
+    }
     let set = Params::new().bool("protection", false);
     let digest = current.digest.as_deref();
     let done =

@@ -31,9 +31,9 @@ pub struct Usb {
     #[schema(wire = "host", validate = matches("a vendor and a product such as 046d:c52b, or a bus and ports such as 1-2.3", is_device))]
     pub host_device: Option<String>,
 
-    /// Whether whoever looks at the machine's screen through SPICE can plug in a device of his own. Its default is
-    /// `false`.
-    pub spice: Option<bool>,
+    /// Whether whoever looks at the machine's screen through SPICE can plug in a device of his own.
+    #[schema(default = false)]
+    pub spice: Defaulted<bool>,
 
     /// Whether it is a USB 3 device. Proxmox VE's default is `false`; guests that run Windows 8 or later, or a Linux of
     /// today, do not need to be told.
@@ -70,7 +70,7 @@ pub(super) fn read(
             host_device: usb
                 .of(|u| &u.host_device)
                 .found(found.default.clone().filter(|host| !is_spice(host))),
-            spice: usb.of(|u| &u.spice).or(spice.then_some(true), false),
+            spice: spice.into(),
             usb3: usb.of(|u| &u.usb3).or(found.truth("usb3"), false),
         })
     })
@@ -88,7 +88,7 @@ pub(super) fn write(devices: Pair<'_, BTreeMap<String, Usb>>, out: &mut Writes<'
 
 fn merge(property: &mut PropertyString, want: &Usb, device: Pair<'_, Usb>) {
     // It is one of the three, whatever was there before.
-    if want.spice == Some(true) {
+    if want.spice.known() == Some(&true) {
         if !property.default.as_deref().is_some_and(is_spice) {
             property.default = Some(SPICE.to_owned());
         }

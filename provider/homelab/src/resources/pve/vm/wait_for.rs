@@ -143,7 +143,7 @@ impl Machine<'_> {
         };
         match failed {
             PveError::TimedOut { .. } => Err(self.not_ready(wish, seen)),
-            error if error.problem() == Problem::AgentDisabled => Err(self.without_agent(wish)),
+            error if error.problem() == Problem::AgentDisabled => Err(self.without_agent(wish).await?),
             error => self.explain(Err(error), &format!("wait for {} of", wish.wish())),
         }
     }
@@ -180,18 +180,18 @@ impl Machine<'_> {
         .at("wait_for")
     }
 
-    fn without_agent(&self, wish: &WaitFor) -> Error {
-        Error::new(
-            "Guest agent is disabled",
-            format!(
-                "VM {} on node {:?} runs, and {} is waited for, but the guest agent is not enabled in its configuration, so \
-                 nothing can be asked. Set `agent = {{ enabled = true }}`, and install `qemu-guest-agent` in the guest.",
-                self.at.id,
-                self.at.node.as_str(),
-                wish.wish(),
-            ),
-        )
-        .at("wait_for")
+    async fn without_agent(&self, wish: &WaitFor) -> Result<Error> {
+        let pending = self.explain(self.pve.vm_pending(&self.at).await, "read")?;
+        let why = if pending.waiting().any(|key| key == "agent") {
+            "it was started without the guest agent, which is enabled only at its next start: it was not restarted, because \
+             `reboot_when_needed` is `false`. Restart it by hand, or set `reboot_when_needed` to `true`."
+        } else {
+            "the guest agent is not enabled in its configuration, so nothing can be asked. Set `agent = { enabled = true }`, \
+             and install `qemu-guest-agent` in the guest."
+        };
+        let (id, node, wish) = (self.at.id, self.at.node.as_str(), wish.wish());
+        let detail = format!("VM {id} on node {node:?} runs, and {wish} is waited for, but {why}");
+        Ok(Error::new("Guest agent is disabled", detail).at("wait_for"))
     }
 }
 

@@ -104,6 +104,12 @@ impl<'a> Writes<'a> {
         self.set.keys().chain(&self.delete).any(|name| key(name))
     }
 
+    /// Whether a drive is taken out of its slot, and nothing comes into it.
+    pub(super) fn empties_a_slot(&self) -> bool {
+        let mut gone = self.delete.iter().filter(|key| !self.set.contains_key(*key));
+        gone.any(|key| slot::is_disk(key) || slot::is_firmware(key))
+    }
+
     /// Whether Proxmox VE has to allocate or copy a volume, which takes longer than an answer may.
     pub(super) fn allocates(&self) -> bool {
         let disks = self.set.iter().filter(|(key, _)| slot::is_disk(key) || slot::is_firmware(key));
@@ -148,6 +154,25 @@ pub(super) fn option(property: &mut PropertyString, key: &str, wish: Edit<impl T
         Edit::Keep => {}
         Edit::Set(value) => property.set(key, Some(value)),
         Edit::Clear => property.set(key, None::<&str>),
+    }
+}
+
+/// Changes the first value of a property string. Where there is none and `is_assumed`, it is left at the default.
+pub(super) fn leading(
+    property: &mut PropertyString,
+    wish: Edit<impl ToString>,
+    default: &str,
+    is_assumed: bool,
+) {
+    match wish.map(|value| value.to_string()) {
+        Edit::Keep => {}
+        Edit::Set(value) if is_assumed && property.default.is_none() && value == default => {}
+        Edit::Set(value) => property.default = Some(value),
+        Edit::Clear => property.default = None,
+    }
+    // Proxmox VE refuses the others without it.
+    if property.default.is_none() && !property.options.is_empty() {
+        property.default = Some(default.to_owned());
     }
 }
 
@@ -225,6 +250,25 @@ mod tests {
             written(writes),
             (vec![("agent".to_owned(), "1,freeze-fs=0,type=isa".to_owned())], vec!["cpu".to_owned()])
         );
+    }
+
+    #[test]
+    fn a_slot_is_emptied_unless_something_else_comes_into_it() {
+        let current = config(&[
+            ("scsi0", "a:1"),
+            ("ide2", "none,media=cdrom"),
+            ("tpmstate0", "a:2"),
+            ("net0", "virtio"),
+        ]);
+        for (key, empties) in
+            [("scsi0", true), ("ide2", true), ("tpmstate0", true), ("net0", false), ("sata0", false)]
+        {
+            let mut writes = Writes::against(&current);
+            writes.remove(key);
+            assert_eq!(writes.empties_a_slot(), empties, "{key}");
+            writes.force(key, "none,media=cdrom");
+            assert!(!writes.empties_a_slot(), "{key}");
+        }
     }
 
     #[test]

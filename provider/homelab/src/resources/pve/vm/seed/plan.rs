@@ -10,6 +10,7 @@ use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::preflight::need;
 use crate::presence;
+use crate::resources::pve::vm::assumed::unless_changed;
 use crate::resources::pve::vm::model::Vm;
 use crate::resources::pve::vm::placement::{self, Placement};
 
@@ -157,19 +158,6 @@ fn keep_documents([before, prior]: [&Value; 2], on_change: OnChange, plan: &mut 
         }
     }
     unless_changed(before, plan);
-}
-
-/// What an update would make known only afterwards stays as it is, if there is none after all.
-fn unless_changed(before: &Value, plan: &mut Plan<'_, Vm>) {
-    let filled = |plan: &Plan<'_, Vm>, name: &str| {
-        plan.planned.attribute(name).is_unknown() && plan.config.attribute(name).is_null()
-    };
-    let entries = || before.as_entries().into_iter().flatten();
-    if entries().all(|(name, old)| plan.planned.attribute(name) == old || filled(plan, name)) {
-        for (name, old) in entries() {
-            plan.set(name.as_str(), old.clone());
-        }
-    }
 }
 
 fn replace(prior: &Value, plan: &mut Plan<'_, Vm>) {

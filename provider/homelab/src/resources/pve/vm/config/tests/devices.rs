@@ -45,7 +45,8 @@ fn usb_devices_are_a_mapping_a_device_of_the_node_or_one_of_the_viewer() {
     imports(
         "usb0: mapping=stick\nusb1: host=spice,usb3=1\nusb13: 1-2.3",
         json!({"usb_devices": {
-            "usb0": {"mapping_name": "stick"}, "usb1": {"spice": true, "usb3": true}, "usb13": {"host_device": "1-2.3"},
+            "usb0": {"mapping_name": "stick", "spice": false}, "usb1": {"spice": true, "usb3": true},
+            "usb13": {"host_device": "1-2.3", "spice": false},
         }}),
     );
 }
@@ -100,7 +101,7 @@ fn devices_of_which_there_is_one_come_and_go() {
         json!({
             "display": {"type": "qxl2", "clipboard": "vnc"},
             "rng": {"source": "/dev/hwrng"},
-            "watchdog": {"action": "reset"},
+            "watchdog": {"model": "i6300esb", "action": "reset"},
             "audio": {"device": "AC97", "driver": "none"},
         }),
     );
@@ -111,6 +112,26 @@ fn devices_of_which_there_is_one_come_and_go() {
         ["-audio0", "-rng0", "-vga", "-watchdog"]
     );
     assert_eq!(changes(None, &model(json!({})), &wire(all)), Vec::<String>::new());
+}
+
+#[test]
+fn what_says_nothing_of_a_device_that_was_named_before_is_left_alone() {
+    let present = "cores: 2\nagent: type=isa\nvga: clipboard=vnc";
+    let before = read(Named::Everything, &wire(present), model(json!({})));
+    let after = model(json!({
+        "cpu": {"cores": 4, "type": "kvm64"}, "agent": {"enabled": false, "type": "isa"},
+        "display": {"type": "std", "clipboard": "vnc"},
+    }));
+    assert_eq!(
+        changes(Some(&before), &after, &wire(present)),
+        ["agent=0,type=isa", "cores=4", "vga=std,clipboard=vnc"]
+    );
+    let alone = "cores: 2";
+    let before = read(Named::Everything, &wire(alone), model(json!({})));
+    assert_eq!(
+        changes(Some(&before), &model(json!({"cpu": {"cores": 2, "type": "kvm64"}})), &wire(alone)),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
