@@ -115,7 +115,11 @@ fn link(named: &[(String, String)], drawn: &[Rc<Drawn>]) -> Case {
         }
         // The CLIs delete what is gone before they change what referred to it, so only what nobody refers to comes and goes.
         let presence = if is_needed { Presence::Both } else { drawn.presence };
-        let first = Some(drawn.first.clone()).filter(|_| presence != Presence::Second);
+        let mut first = Some(drawn.first.clone()).filter(|_| presence != Presence::Second);
+        // What is protected does not go.
+        if let Some(first) = first.as_mut().filter(|_| presence == Presence::First) {
+            rules::unset(first, "protection");
+        }
         let second = Some(drawn.second.clone()).filter(|_| presence != Presence::First);
         for config in [&first, &second].into_iter().flatten() {
             references(config, &mut |reference| {

@@ -110,8 +110,13 @@ impl World {
 
     /// What an import of an object can know of its last configuration.
     fn readable(&self, object: &Object, states: &States) -> Json {
-        let config = object.second.as_ref().unwrap_or(&Json::Null);
-        readable(config, &self.fields[&object.kind], &states[&object.address()].value.to_json())
+        let mut config = object.second.clone().unwrap_or_default();
+        let state = states[&object.address()].value.to_json();
+        // The node of a machine is known, and not where else it might go.
+        if config["nodes"].is_array() && state["nodes"].is_null() && state["node_name"].is_string() {
+            config["node_name"] = state["node_name"].clone();
+        }
+        readable(&config, &self.fields[&object.kind], &state)
     }
 
     async fn refresh(&self, what: &str, states: &mut States) -> Result<(), Wrong> {
@@ -143,7 +148,8 @@ impl World {
             return Ok(());
         }
         let changes = differences("", &prior.value.to_json(), &plan.planned.to_json());
-        Err(format!("the plan of {address} {when} is not empty: {:?} {changes}", plan.action))
+        let warned: Vec<String> = plan.warnings.iter().map(ToString::to_string).collect();
+        Err(format!("the plan of {address} {when} is not empty: {:?} {changes} {warned:?}", plan.action))
     }
 
     /// Forgets every object, imports it, and wants an empty plan for what an import can know.
@@ -162,8 +168,11 @@ impl World {
         }
         for object in &there {
             let config = object.second.as_ref().unwrap_or(&Json::Null);
-            if object.kind == "homelab_pve_image" {
-                // Where a file came from cannot be read, and is needed: an apply notes it.
+            let waits = imported[&object.address()].value.to_json()["pending_changes"]
+                .as_array()
+                .is_some_and(|keys| !keys.is_empty());
+            if object.kind == "homelab_pve_image" || waits {
+                // Where a file came from cannot be read, and neither whether a machine may be restarted: an apply notes it.
                 self.apply("apply after the import", object, config, &mut imported).await?;
                 self.is_empty("after the import", object, config, &imported).await?;
             } else {
@@ -225,12 +234,8 @@ impl World {
 }
 
 /// What an import keeps its default for, as the documentation says, beside what the schema marks as used only once.
-const NOT_IMPORTED: [&str; 16] = [
+const NOT_IMPORTED: [&str; 12] = [
     "wait_for",
-    "user_data",
-    "meta_data",
-    "network_config",
-    "vendor_data",
     "user_data_change",
     "deletion_protection",
     "timeouts",
@@ -250,11 +255,16 @@ pub fn readable(config: &Json, fields: &[Field], state: &Json) -> Json {
     let kept = entries.iter().filter_map(|(name, value)| {
         let field = fields.iter().find(|field| field.name == *name)?;
         let state = &state[name];
-        // Nothing and an empty map or list look alike in what the service tells.
-        if (*value == json!({}) || *value == json!([])) && state.is_null() {
+        // Nothing and an empty text, map or list look alike in what the service tells.
+        if [json!(""), json!({}), json!([])].contains(value) && state.is_null() {
             return None;
         }
-        if field.unreadable && state.is_null() || NOT_IMPORTED.contains(&name.as_str()) {
+        // How a machine moves is nowhere in the service; that of the cluster is.
+        if name == "migration" && state.is_null() {
+            return None;
+        }
+        let is_elsewhere = name == "nodes" && entries.contains_key("node_name");
+        if is_elsewhere || field.unreadable && state.is_null() || NOT_IMPORTED.contains(&name.as_str()) {
             return None;
         }
         let value = match (&field.inside, value) {

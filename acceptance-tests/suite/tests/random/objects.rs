@@ -83,6 +83,13 @@ fn image(n: usize, likely: f64) -> Sketch {
     sketch("homelab_pve_image", format!("a{n}"), likely, fixed)
 }
 
+/// One that every node sees.
+fn shared_image(n: usize, likely: f64) -> Sketch {
+    let mut image = image(n, likely);
+    image.fixed["storage_name"] = json!("shared");
+    image
+}
+
 #[expect(clippy::too_many_lines, reason = "one table of arguments")]
 fn machines(n: usize) -> Vec<Sketch> {
     let id = |offset: usize| 1000 + 20 * n + offset;
@@ -145,7 +152,7 @@ fn machines(n: usize) -> Vec<Sketch> {
     ];
     let template = without(template, &only);
     let mut all = pools(n);
-    all.push(image(n, 0.05));
+    all.push(shared_image(n, 0.05));
     all.extend([
         sketch("homelab_pve_pci_mapping", format!("m{n}"), 0.0, json!({"name": format!("card-{n}")})),
         sketch("homelab_pve_usb_mapping", format!("m{n}"), 0.0, json!({"name": format!("stick-{n}")})),
@@ -196,6 +203,7 @@ fn data_disks(n: usize) -> Vec<Sketch> {
     };
     let mut all = pools(n);
     all.extend(tiers(0.0));
+    all.push(shared_image(n, 0.0));
     all.extend([disk("a"), disk("b")]);
     let user = |offset: usize| {
         let plain = json!({"vm_id": id(offset), "node_name": "pve1", "clone": null, "template": null});

@@ -73,7 +73,7 @@ fn is_set(config: &Json, path: &str) -> bool {
     !at(config, path).is_null()
 }
 
-fn unset(config: &mut Json, name: &str) {
+pub fn unset(config: &mut Json, name: &str) {
     if let Some(entries) = config.as_object_mut() {
         entries.remove(name);
     }

@@ -199,7 +199,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("homelab_pve_ha_resource.state", &["stopped", "disabled", "ignored"]),
     ("homelab_pve_replication_job.target_node_name", &["pve2", "pve3"]),
     ("homelab_pve_replication_job.schedule", &["*/30", "22:00"]),
-    ("rate_mb_per_second", FRACTIONS),
+    ("homelab_pve_replication_job.rate_mb_per_second", &["1", "10.5", "300"]),
     ("homelab_pve_snapshot.vm_id", MACHINES),
     ("homelab_pve_snapshot.description", TEXTS),
     // The memory of a machine that does not run cannot be saved.

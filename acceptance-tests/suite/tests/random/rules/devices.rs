@@ -39,6 +39,8 @@ pub(super) fn mend(label: &str, config: &mut Json) {
     if is_set(config, "wait_for") {
         config["wait_for"]["agent"] = json!(true);
         config["agent"]["enabled"] = json!(true);
+        // An agent that is enabled at the next start only is waited for in vain.
+        unset(config, "reboot_when_needed");
         if config["template"] == true || config["started"] == false {
             unset(config, "wait_for");
         }

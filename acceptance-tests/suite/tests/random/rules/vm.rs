@@ -17,11 +17,18 @@ pub(super) fn one(label: &str, config: &mut Json) {
         unset(config, "started");
         unset(config, "data_disks");
     }
+    if label.starts_with('u') || label.starts_with('v') {
+        unpluggable(config);
+    }
     place(config);
     slots(config);
     disks(config);
     devices::mend(label, config);
     boot_order(config);
+    // The default is not told from nothing, unless it stands beside something else.
+    if config["cpu"]["type"] == "kvm64" {
+        config["cpu"]["cores"] = json!(2);
+    }
     let size = config["memory"]["size_mib"].as_u64().unwrap_or(512);
     if config["memory"]["minimum_mib"].as_u64().is_some_and(|least| least > size) {
         config["memory"]["minimum_mib"] = json!(size);
@@ -55,14 +62,26 @@ fn place(config: &mut Json) {
     }
 }
 
-/// A clone names the disk of its template, so that an import finds nothing more than what is named.
+/// A clone names what it has from its template, so that an import finds nothing more than what is named.
 fn clone(label: &str, config: &mut Json) {
+    if !is_set(config, "name") {
+        config["name"] = json!("copy");
+    }
     config["clone"] = json!({ "vm_id": format!("${{homelab_pve_vm.t{}.vm_id}}", &label[1..]) });
     let disk = &mut config["disks"]["scsi0"];
     if disk.is_null() {
         *disk = json!({});
     }
     unset(disk, "import_from");
+}
+
+/// A data disk leaves a running machine only if disks can be unplugged.
+fn unpluggable(config: &mut Json) {
+    if let Some(features) = config.get_mut("hotplug").and_then(Json::as_array_mut)
+        && !features.contains(&json!("disk"))
+    {
+        features.push(json!("disk"));
+    }
 }
 
 /// One device for each slot, and with the chipset `q35` no slots that it lacks.
@@ -113,6 +132,10 @@ fn disks(config: &mut Json) {
             disk["storage_name"] = json!("local-lvm");
         }
         raw_without_files(disk);
+        // It could be grown only after a restart.
+        if !slot.starts_with("scsi") && !slot.starts_with("virtio") && is_set(disk, "size_gib") {
+            unset(disk, "import_from");
+        }
         if is_set(disk, "import_from") {
             // The image has three.
             if disk["size_gib"].as_u64().is_some_and(|size| size < 3) {
@@ -206,6 +229,25 @@ pub(super) fn change(first: &mut Json, second: &mut Json) {
         let had = before["size_gib"].as_u64().unwrap_or(if is_set(before, "import_from") { 3 } else { 1 });
         if disk["size_gib"].as_u64().is_some_and(|size| size < had) {
             disk["size_gib"] = json!(had);
+        }
+    }
+    // Documents that are not changed are not on the disc, which is what an import knows.
+    if second["cloud_init"]["user_data_change"] == "ignore"
+        && DOCUMENTS.iter().any(|name| is_set(&first["cloud_init"], name))
+    {
+        for name in DOCUMENTS {
+            second["cloud_init"][name] = first["cloud_init"][name].clone();
+        }
+        cloud_init(second);
+    }
+    // A clone keeps these when they are not named any more, because they may be from its template.
+    if is_set(second, "clone") {
+        for (device, setting) in
+            [("agent", "enabled"), ("cpu", "type"), ("display", "type"), ("watchdog", "model")]
+        {
+            if is_set(first, device) && is_set(second, device) && !is_set(&second[device], setting) {
+                second[device][setting] = first[device][setting].clone();
+            }
         }
     }
     if first["template"] == true && second["template"] != true {
