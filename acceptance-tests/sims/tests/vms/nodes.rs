@@ -107,3 +107,26 @@ fn an_interface_keeps_what_a_change_does_not_name() {
     }
     assert_eq!(found["bridge_ports"], "eno2");
 }
+
+#[test]
+fn a_pool_needs_as_many_free_disks_as_its_level() {
+    let mut bench = Bench::new("lab");
+    let mut refused =
+        |form: &str| bench.refused("POST", "/nodes/pve1/disks/zfs", &format!("name=tank&{form}"));
+    for (form, words) in [
+        ("raidlevel=raidz&devices=/dev/sdb,/dev/sdc", "raidz needs at least 3 disks\n"),
+        ("raidlevel=raid10&devices=/dev/sdb,/dev/sdc,/dev/sdd", "raid10 needs an even number of disks\n"),
+        ("raidlevel=single&devices=/dev/sdb,/dev/sdc", "please give only one disk for single disk mode\n"),
+        ("raidlevel=single&devices=/dev/sda", "device '/dev/sda' is already in use\n"),
+    ] {
+        assert_eq!(refused(form), words, "{form}");
+    }
+    assert_eq!(
+        bench.task(
+            "POST",
+            "/nodes/pve1/disks/zfs",
+            "name=tank&raidlevel=raidz&devices=/dev/sdb,/dev/sdc,/dev/sdd"
+        ),
+        "OK"
+    );
+}

@@ -10,7 +10,7 @@ use crate::pve::state::Lab;
 pub const ROUTES: &[Route] = &[route("GET", "/nodes/{node}/disks/list", list)];
 
 /// Disks that every node has: the first holds the system.
-const DISKS: [&str; 4] = ["/dev/sda", "/dev/sdb", "/dev/sdc", "/dev/sdd"];
+const DISKS: [&str; 4] = [zfs::SYSTEM, "/dev/sdb", "/dev/sdc", "/dev/sdd"];
 
 fn list(lab: &mut Lab, request: &Request) -> Answer {
     let mut paths: Vec<String> = DISKS.iter().map(|path| (*path).to_owned()).collect();
@@ -19,7 +19,7 @@ fn list(lab: &mut Lab, request: &Request) -> Answer {
     let unused = request.params.text("type") == Some("unused");
     let disks = paths.iter().filter_map(|path| {
         let used = match path.as_str() {
-            "/dev/sda" => Some("LVM"),
+            zfs::SYSTEM => Some("LVM"),
             path if pooled.iter().any(|device| device == path) => Some("ZFS"),
             _ => None,
         };

@@ -19,6 +19,30 @@ pub const ROUTES: &[Route] = &[
 /// Bytes of each disk.
 pub const DISK: u64 = 1 << 40;
 
+/// The disk that holds the system.
+pub const SYSTEM: &str = "/dev/sda";
+
+/// Refuses a number of disks that a level cannot be made of.
+fn require_enough(level: &str, count: usize) -> Result<(), Failure> {
+    let least = match level {
+        "mirror" | "draid" => 2,
+        "raidz" | "draid2" => 3,
+        "raid10" | "raidz2" | "draid3" => 4,
+        "raidz3" => 5,
+        _ => 1,
+    };
+    if level == "raid10" && !count.is_multiple_of(2) {
+        return Err(Failure::died("raid10 needs an even number of disks"));
+    }
+    if level == "single" && count > 1 {
+        return Err(Failure::died("please give only one disk for single disk mode"));
+    }
+    if count < least {
+        return Err(Failure::died(format!("{level} needs at least {least} disks")));
+    }
+    Ok(())
+}
+
 /// The pools of a node, as if they were a file of sections.
 fn file(request: &Request) -> String {
     format!("nodes/{}/zfs", request.node())
@@ -69,7 +93,9 @@ fn create(lab: &mut Lab, request: &Request) -> Answer {
     let name = request.params.text_or_empty("name").to_owned();
     let file = file(request);
     let entry = Entry::of(&name, "zfs", request, "name");
-    let used: Vec<String> = lab.file(&file).entries.iter().flat_map(devices).collect();
+    require_enough(entry.options.get("raidlevel").map_or("single", String::as_str), devices(&entry).len())?;
+    let mut used = devices_in_use(lab, request.node());
+    used.push(SYSTEM.to_owned());
     if let Some(device) = devices(&entry).into_iter().find(|device| used.contains(device)) {
         return Err(Failure::died(format!("device '{device}' is already in use")));
     }
