@@ -58,10 +58,15 @@ resource "homelab_pve_dir_mapping" "this" {
   directories = [{ node_name = "pve1", path = "/mnt" }]
 }
 
+resource "homelab_pve_pool" "this" {
+  name = "team"
+}
+
 resource "homelab_pve_vm" "this" {
   vm_id     = 300
   name      = "guest"
   node_name = "pve1"
+  pool_name = homelab_pve_pool.this.name
   started   = false
 }
 
@@ -99,6 +104,7 @@ resource "homelab_pve_zfs_pool" "this" {
 const LISTS: &str = r#"
 data "homelab_pve_roles" "this" {}
 data "homelab_pve_groups" "this" {}
+data "homelab_pve_pools" "this" {}
 data "homelab_pve_users" "this" {}
 data "homelab_pve_tokens" "this" {
   user_id = "anna@pve"
@@ -131,6 +137,7 @@ output "seen" {
   value = [
     data.homelab_pve_roles.this.roles["Operator"].privileges == toset(["VM.Audit"]),
     data.homelab_pve_roles.this.roles["Administrator"].built_in,
+    data.homelab_pve_pools.this.pools["team"].vm_ids == toset([300]),
     data.homelab_pve_groups.this.groups["ops"].members == toset(["anna@pve"]),
     data.homelab_pve_users.this.users["anna@pve"].expires_at == "2031-01-01T00:00:00Z",
     data.homelab_pve_tokens.this.tokens["ci"].privilege_separation,
@@ -162,7 +169,7 @@ fn lists_show_what_was_made_and_do_not_change_by_themselves() {
         workspace.plan_is_empty();
         let seen = workspace.show_json()["values"]["outputs"]["seen"]["value"].clone();
         let seen = seen.as_array().expect("the output is a list");
-        assert_eq!(seen.len(), 17);
+        assert_eq!(seen.len(), 18);
         assert!(seen.iter().all(|seen| seen == true), "not all was seen: {seen:?}");
         workspace.configure(&lab.provider_block(), CONFIGURATION);
         workspace.destroy().ok();

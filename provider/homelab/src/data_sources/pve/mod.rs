@@ -9,6 +9,7 @@ mod ha_rules;
 mod network_interfaces;
 mod nodes;
 mod pci_mappings;
+mod pools;
 mod replication_jobs;
 mod roles;
 mod snapshots;
@@ -38,6 +39,7 @@ pub(crate) fn register(registry: &mut Registry<Cx>) {
         .data_source::<network_interfaces::NetworkInterfaces>()
         .data_source::<nodes::Nodes>()
         .data_source::<pci_mappings::PciMappings>()
+        .data_source::<pools::Pools>()
         .data_source::<replication_jobs::ReplicationJobs>()
         .data_source::<roles::Roles>()
         .data_source::<snapshots::Snapshots>()
