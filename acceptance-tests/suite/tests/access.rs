@@ -130,6 +130,10 @@ fn a_rotated_token_has_a_new_secret_while_the_old_one_stays_valid() {
             workspace.apply().ok();
             workspace.plan_is_empty();
             assert!(works(&lab, &third) && works(&lab, &second), "an import changes no secret");
+            // Told with the import, not even the rotation differs.
+            workspace.forget("homelab_pve_token.this").ok();
+            workspace.import("homelab_pve_token.this", "ci@pve!deploy rotation_id=3").ok();
+            workspace.plan_is_empty();
             let imported = workspace.resource("homelab_pve_token.this");
             assert_eq!(
                 (&imported["rotation_id"], &imported["api_token"]),

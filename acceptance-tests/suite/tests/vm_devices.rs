@@ -24,7 +24,7 @@ fn here() -> Place {
 }
 
 /// The steps of a life, each with what it says.
-const STEPS: [(&str, &str); 15] = [
+const STEPS: [(&str, &str); 17] = [
     (
         "usb devices",
         "usb_devices = { usb0 = { mapping_name = homelab_pve_usb_mapping.stick.name }, usb7 = { spice = true } }",
@@ -80,6 +80,15 @@ const STEPS: [(&str, &str); 15] = [
     (
         "switches",
         "acpi = false\n  kvm = false\n  local_time = true\n  hotplug = [\"disk\", \"network\", \"usb\"]",
+    ),
+    (
+        "what is said in short",
+        "cpu = { flags = [\"+aes\"] }\n  watchdog = {}\n  memory = { allow_ksm = false }\n  state_storage_name = \"shared\"",
+    ),
+    (
+        "some of the processors",
+        "cpu = { cores = 4, plugged_cores = 2 }\n  watchdog = { action = \"none\" }\n  memory = { allow_ksm = true }\n  \
+         state_storage_name = \"local-lvm\"",
     ),
     ("nothing", "start_on_boot = false"),
 ];
@@ -235,6 +244,8 @@ fn what_cannot_work_is_told_on_its_argument_when_planned() {
             ("serial_ports = { serial0 = { host_device = \"/dev/ttyS0\" } }", "Only root may do this"),
             ("cpu = { numa = true }\n  memory = { hugepages = \"2\" }", "Only root may do this"),
             ("display = { type = \"none\", memory_mib = 16 }", "Unsupported argument"),
+            ("cpu = { cores = 2, plugged_cores = 3 }", "Too many cores"),
+            ("cpu = { affinity = \"3-1\" }", "numbers and ranges"),
             ("cpu = { flags = [\"+avx\"] }", "a flag that Proxmox VE lets machines set"),
             ("cpu = { flags = [\"+aes\", \"-aes\"] }", "Conflicting arguments"),
             ("hotplug = [\"floppy\"]", "must be one of"),
@@ -254,5 +265,69 @@ fn what_cannot_work_is_told_on_its_argument_when_planned() {
             let plan = workspace.plan();
             assert!(plan.prose().contains(summary), "{body}: {}", plan.text);
         }
+    });
+}
+
+#[test]
+fn an_import_differs_in_nothing_whether_a_default_is_spelled_out_or_not() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        for pair in [
+            ["watchdog = {}", "watchdog = { model = \"i6300esb\" }"],
+            ["cpu = { flags = [\"+aes\"] }", "cpu = { flags = [\"+aes\"], type = \"kvm64\" }"],
+        ] {
+            workspace.configure(&lab.provider_block(), &vm(pair[0]));
+            workspace.apply().ok();
+            for body in pair {
+                workspace.forget(ADDRESS).ok();
+                workspace.configure(&lab.provider_block(), &vm(body));
+                workspace.import(ADDRESS, "pve1/4711").ok();
+                workspace.plan_is_empty();
+            }
+        }
+        workspace.destroy().ok();
+    });
+}
+
+#[test]
+fn what_only_root_may_set_lives_with_roots_password() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let all = "hook_script = \"local:snippets/hook.sh\"\n  kvm_arguments = \"-device vmcoreinfo\"\n  \
+                   cpu = { affinity = \"0-1,3\" }";
+        for argument in ["`hook_script`", "`kvm_arguments`", "`cpu.affinity`"] {
+            workspace.configure(&lab.provider_block(), &vm(all));
+            let said = workspace.plan().failed().prose();
+            assert!(said.contains("Only root may do this") && said.contains(argument), "{argument}: {said}");
+        }
+        let other = "hook_script = \"shared:snippets/hook.sh\"\n  cpu = { affinity = \"2\" }";
+        for body in [all, other, "start_on_boot = false"] {
+            workspace.configure(&lab.provider_block_with_password(), &vm(body));
+            workspace.apply().ok();
+            workspace.plan_is_empty();
+            workspace.forget(ADDRESS).ok();
+            workspace.import(ADDRESS, "pve1/4711").ok();
+            workspace.plan_is_empty();
+        }
+        let config = lab.config(&here());
+        assert!(["hookscript", "args", "affinity"].iter().all(|key| config[key].is_null()), "{config}");
+        for (script, summary) in [
+            ("local-lvm:snippets/hook.sh", "Storage takes no scripts"),
+            ("local:iso/hook.iso", "a volume with the content `snippets`"),
+        ] {
+            workspace
+                .configure(&lab.provider_block_with_password(), &vm(&format!("hook_script = \"{script}\"")));
+            let said = workspace.plan().failed().prose();
+            assert!(said.contains(summary), "{script}: {said}");
+        }
+        // A script that is not there is refused by Proxmox VE, on the argument.
+        let missing = vm("hook_script = \"local:snippets/other.sh\"");
+        workspace.configure(&lab.provider_block_with_password(), &missing);
+        let said = workspace.apply().failed().prose();
+        assert!(said.contains("script 'local:snippets/other.sh' does not exist"), "{said}");
+        workspace.configure(&lab.provider_block_with_password(), &vm(""));
+        workspace.destroy().ok();
     });
 }

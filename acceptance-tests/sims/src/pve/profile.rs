@@ -150,6 +150,7 @@ impl Profile {
                             Some(3 << 30),
                         ),
                         file(&format!("{storage}:iso/debian-13-netinst.iso"), 780 << 20, None),
+                        file(&format!("{storage}:snippets/hook.sh"), 1 << 10, None),
                     ]
                 })
                 .collect(),

@@ -26,6 +26,7 @@ pub(crate) mod snapshot;
 mod storage;
 pub(crate) mod text;
 mod token;
+mod token_reference;
 mod token_rotation;
 pub(crate) mod usb_mapping;
 mod user;

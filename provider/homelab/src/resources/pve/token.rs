@@ -7,6 +7,7 @@ use tf_framework::prelude::*;
 use super::lifecycle::{Object, if_there};
 use super::own_access::Own;
 use super::text::{moment, trimmed, whole_seconds};
+use super::token_reference::TokenReference;
 use super::token_rotation::{prepare, spare};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
@@ -21,8 +22,9 @@ use crate::preflight::need;
 /// `rotation_id` gives the other one a new secret and takes it into use, while the one before stays valid until the next
 /// rotation: whoever has it can be given the new one at any time in between. On Proxmox VE 9.2 the spare token gets its
 /// new secret in place; before, it is made again and gets back its entries of the access control list. After an import
-/// of both, `name` counts as the one in use, and the first `rotation_id` is only noted. Grant roles to both, so that they
-/// are in force before a rotation:
+/// of both, `name` counts as the one in use, and the first `rotation_id` is only noted, unless the import tells it, as
+/// `user@realm!name rotation_id=…`: then the next plan is empty. Grant roles to both, so that they are in force before a
+/// rotation:
 ///
 /// ```terraform
 /// resource "homelab_pve_acl" "ci" {
@@ -163,10 +165,14 @@ fn state(id: &TokenId, in_use: Wire, all: &[Wire], cx: &Cx, prior: Option<&Token
 
 impl Resource for Token {
     type Cx = Cx;
-    type Id = TokenId;
+    type Id = TokenReference;
 
-    fn id(&self) -> TokenId {
-        self.first()
+    fn id(&self) -> TokenReference {
+        self.first().into()
+    }
+
+    fn identity(id: &TokenReference) -> Value {
+        Value::object([("id", id.id.to_string().into())])
     }
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
@@ -204,7 +210,7 @@ impl Resource for Token {
         }
     }
 
-    async fn create(cx: &Cx, want: &Self) -> Result<TokenId> {
+    async fn create(cx: &Cx, want: &Self) -> Result<TokenReference> {
         let (pve, id) = (cx.pve()?, want.first());
         let what = format!("create token {:?}", id.to_string());
         if if_there(pve.token(&id).await).explain::<Self>(cx, &what)?.is_some() {
@@ -218,19 +224,23 @@ impl Resource for Token {
         if let Some(spare) = spare(&id).filter(|_| want.rotation_id.is_some()) {
             prepare(&pve, &want.wire(&spare)).await.explain::<Self>(cx, &what)?;
         }
-        Ok(id)
+        Ok(id.into())
     }
 
-    async fn read(cx: &Cx, id: &TokenId, prior: Option<&Self>) -> Result<Option<Self>> {
-        let pve = cx.pve()?;
+    async fn read(cx: &Cx, told: &TokenReference, prior: Option<&Self>) -> Result<Option<Self>> {
+        let (pve, id) = (cx.pve()?, &told.id);
         let Some(all) = object(id).read::<Self, _>(cx, pve.tokens(&id.user)).await? else { return Ok(None) };
         let wanted = prior.map_or_else(|| id.clone(), Self::in_use);
         let in_use = all.iter().find(|token| token.id == wanted).cloned();
-        Ok(in_use.map(|in_use| state(id, in_use, &all, cx, prior)))
+        let found = in_use.map(|in_use| state(id, in_use, &all, cx, prior));
+        Ok(found.map(|found| Self {
+            rotation_id: found.rotation_id.or_else(|| told.rotation_id.clone()),
+            ..found
+        }))
     }
 
-    async fn update(cx: &Cx, id: &TokenId, change: Change<'_, Self>) -> Result<()> {
-        let (pve, want, in_use) = (cx.pve()?, change.want, change.prior.in_use());
+    async fn update(cx: &Cx, id: &TokenReference, change: Change<'_, Self>) -> Result<()> {
+        let (pve, id, want, in_use) = (cx.pve()?, &id.id, change.want, change.prior.in_use());
         let what = format!("change token {:?}", id.to_string());
         if change.prior.wire(id) != want.wire(id) {
             for known in change.prior.token_ids.known().into_iter().flatten() {
@@ -252,8 +262,8 @@ impl Resource for Token {
         Ok(())
     }
 
-    async fn delete(cx: &Cx, id: &TokenId, prior: &Self) -> Result<()> {
-        let pve = cx.pve()?;
+    async fn delete(cx: &Cx, id: &TokenReference, prior: &Self) -> Result<()> {
+        let (pve, id) = (cx.pve()?, &id.id);
         let own = Own::new(&pve);
         for id in prior.ids(Some(prior)) {
             if own.is_token(&id) {

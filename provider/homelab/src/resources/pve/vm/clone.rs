@@ -7,11 +7,6 @@ use super::disk;
 use crate::templates::{self, Template};
 
 /// Where a new machine is cloned from.
-///
-/// A template on another node, with disks that only that node sees, is cloned there with copies of all its disks, and the
-/// clone is migrated to its node before it starts. The disks are copied twice, which the plan tells; a template on each
-/// node is quicker. It needs the privilege VM.Migrate, and three calls more than another clone; one that an interrupted
-/// apply left on the way is taken over by the next apply.
 #[derive(Clone, Debug, Default, PartialEq, Object)]
 pub struct Clone {
     /// ID of the template or machine to clone, on whatever node it is. Give either this, `template_name` or

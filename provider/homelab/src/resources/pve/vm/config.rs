@@ -31,6 +31,9 @@ pub(super) fn read(named: Named<'_, Vm>, config: &VmConfig, rest: Vm) -> Vm {
         boot_order: boot_order(config).into(),
         hotplug: hotplug::read(named.of(|vm| &vm.hotplug), config),
         startup: startup::read(named.of(|vm| &vm.startup), config),
+        hook_script: named.of(|vm| &vm.hook_script).found(parsed(config, "hookscript")),
+        state_storage_name: named.of(|vm| &vm.state_storage_name).found(parsed(config, "vmstatestorage")),
+        kvm_arguments: named.of(|vm| &vm.kvm_arguments).found(parsed(config, "args")),
         keyboard_layout: named.of(|vm| &vm.keyboard_layout).found(parsed(config, "keyboard")),
         tablet: named.of(|vm| &vm.tablet).or(truth(config, "tablet"), true),
         acpi: named.of(|vm| &vm.acpi).or(truth(config, "acpi"), true),
@@ -122,6 +125,9 @@ pub(super) fn write<'a>(vm: Pair<'_, Vm>, marker: &Marker, current: &'a VmConfig
     out.text("scsihw", vm.wish(|vm| &vm.scsi_hardware));
     hotplug::write(vm.wish(|vm| &vm.hotplug), &mut out);
     startup::write(vm.of(|vm| &vm.startup), &mut out);
+    out.text("hookscript", vm.wish(|vm| &vm.hook_script));
+    out.text("vmstatestorage", vm.wish(|vm| &vm.state_storage_name));
+    out.text("args", vm.wish(|vm| &vm.kvm_arguments));
     out.text("keyboard", vm.wish(|vm| &vm.keyboard_layout));
     out.flag("tablet", vm.flag(|vm| &vm.tablet));
     out.flag("acpi", vm.flag(|vm| &vm.acpi));

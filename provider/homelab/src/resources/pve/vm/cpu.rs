@@ -13,7 +13,7 @@ const TYPE: Option<&str> = Some("cputype");
 pub(super) const DEFAULT_TYPE: &str = "kvm64";
 
 /// Wire keys.
-const KEYS: [&str; 6] = ["cores", "sockets", "cpu", "numa", "cpulimit", "cpuunits"];
+const KEYS: [&str; 8] = ["cores", "sockets", "vcpus", "cpu", "numa", "cpulimit", "cpuunits", "affinity"];
 
 /// Flags that Proxmox VE lets a machine set (qemu-server 9.2, `CPUFlags.pm`).
 const FLAGS: [&str; 13] = [
@@ -38,6 +38,11 @@ pub struct Cpu {
     /// Cores of each socket, at least 1. Proxmox VE's default is 1.
     #[schema(wire = "cores", validate = range(1, 8192))]
     pub cores: Option<u32>,
+
+    /// How many of the cores are plugged in, at least 1. By default all. With `hotplug` of `cpu`, more can be plugged into
+    /// a machine that runs.
+    #[schema(wire = "vcpus", validate = range(1, 8192))]
+    pub plugged_cores: Option<u32>,
 
     /// Sockets, at least 1. Proxmox VE's default is 1.
     #[schema(wire = "sockets", validate = range(1, 64))]
@@ -67,6 +72,23 @@ pub struct Cpu {
     /// Share of processor time in relation to other machines, from 1 to 262144. Proxmox VE's default is 100.
     #[schema(wire = "cpuunits", validate = range(1, 262_144))]
     pub units: Option<u32>,
+
+    /// Processors of the node on which the machine runs, as numbers and ranges: `0-3,8`. By default all. Only `root@pam`
+    /// with its password may set it.
+    #[schema(wire = "affinity", validate = matches("numbers and ranges such as `0-3,8`", processors))]
+    pub affinity: Option<String>,
+}
+
+fn processors(text: &str) -> bool {
+    let number =
+        |text: &str| text.parse::<u16>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let range = |part: &str| match part.split_once('-') {
+        Some((first, last)) => {
+            matches!((number(first), number(last)), (Some(first), Some(last)) if first <= last)
+        }
+        None => number(part).is_some(),
+    };
+    text.split(',').all(range)
 }
 
 fn word(text: &str) -> bool {
@@ -88,11 +110,13 @@ pub(super) fn read(named: Named<'_, Cpu>, config: &VmConfig) -> Option<Cpu> {
     named.filled(is_there, |cpu| Cpu {
         cores: cpu.of(|c| &c.cores).or(parsed(config, "cores"), 1_u32),
         sockets: cpu.of(|c| &c.sockets).or(parsed(config, "sockets"), 1_u32),
+        plugged_cores: cpu.of(|c| &c.plugged_cores).found(parsed(config, "vcpus")),
         r#type: found.default.clone().unwrap_or_else(|| DEFAULT_TYPE.to_owned()).into(),
         flags: cpu.of(|c| &c.flags).or(found.value("flags").map(split), []),
         numa: cpu.of(|c| &c.numa).or(truth(config, "numa"), false),
         limit: cpu.of(|c| &c.limit).or(parsed(config, "cpulimit"), 0.0),
         units: cpu.of(|c| &c.units).or(parsed(config, "cpuunits"), 100_u32),
+        affinity: cpu.of(|c| &c.affinity).found(parsed(config, "affinity")),
     })
 }
 
@@ -103,6 +127,8 @@ pub(super) fn write(cpu: Pair<'_, Cpu>, is_new: bool, out: &mut Writes<'_>) {
     out.text("sockets", cpu.wish(|c| &c.sockets));
     out.number("cpulimit", cpu.wish(|c| &c.limit));
     out.text("cpuunits", cpu.wish(|c| &c.units));
+    out.text("vcpus", cpu.wish(|c| &c.plugged_cores));
+    out.text("affinity", cpu.wish(|c| &c.affinity));
     out.flag("numa", cpu.flag(|c| &c.numa));
     out.property("cpu", TYPE, |property| {
         match cpu.wish(|c| &c.flags) {
@@ -122,8 +148,27 @@ pub(super) fn same_type(old: &Value, new: &Value) -> bool {
     !new.is_unknown() && meant(old) == meant(new)
 }
 
-/// A flag is there or not.
+/// A flag is there or not, and no more cores are plugged in than there are.
 pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
+    let number = |path: &str, default: i64| match config.at(&path.into()) {
+        Value::Null => Some(default),
+        value => value.as_number().and_then(Number::to_i64),
+    };
+    if let (Some(cores), Some(sockets), Some(plugged)) =
+        (number("cpu.cores", 1), number("cpu.sockets", 1), number("cpu.plugged_cores", 0))
+        && plugged > cores.saturating_mul(sockets)
+        && config.attribute("clone").is_null()
+    {
+        let all = cores.saturating_mul(sockets);
+        out.error(
+            "cpu.plugged_cores",
+            "Too many cores",
+            format!(
+                "{plugged} cores cannot be plugged in: {sockets} sockets of {cores} cores are {all}. Set `cores` or `sockets` \
+                 higher, or this to {all} or less."
+            ),
+        );
+    }
     let flags = config.at(&"cpu.flags".into()).as_elements().into_iter().flatten().filter_map(Value::as_str);
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     for name in flags.map(|flag| flag.trim_start_matches(['+', '-'])) {
@@ -133,6 +178,28 @@ pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
                 "Conflicting arguments",
                 format!("The flag {name:?} is both added and taken away. Remove one of the two."),
             );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_affinity_is_numbers_and_ranges() {
+        for (text, right) in [
+            ("0", true),
+            ("0-3,8", true),
+            ("0-3,8-11", true),
+            ("3-0", false),
+            ("", false),
+            ("1,", false),
+            ("+1", false),
+            ("a", false),
+            ("0:2", false),
+        ] {
+            assert_eq!(processors(text), right, "{text:?}");
         }
     }
 }

@@ -7,8 +7,10 @@ use super::{cpu, hotplug};
 
 /// Settings that a running machine takes only at its next start (qemu-server 9.2.6, `QemuServer.pm`: what is neither
 /// taken at once nor plugged in).
-const AT_START: [&str; 25] = [
+const AT_START: [&str; 28] = [
     "cpu.cores",
+    "cpu.plugged_cores",
+    "cpu.affinity",
     "cpu.sockets",
     "cpu.type",
     "cpu.flags",
@@ -25,6 +27,7 @@ const AT_START: [&str; 25] = [
     "efi_disk",
     "tpm_state",
     "cloud_init.slot",
+    "kvm_arguments",
     "keyboard_layout",
     "acpi",
     "kvm",
@@ -205,6 +208,9 @@ fn restart(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
     let mut waiting: Vec<Path> = AT_START.iter().map(|name| Path::from(*name)).collect();
     if hotplug::has(before, "memory") {
         waiting.retain(|path| path.to_string() != "memory.size_mib");
+    }
+    if hotplug::has(before, "cpu") {
+        waiting.retain(|path| path.to_string() != "cpu.plugged_cores");
     }
     if !hotplug::has(before, "usb") {
         waiting.push("tablet".into());

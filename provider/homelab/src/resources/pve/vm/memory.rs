@@ -38,6 +38,11 @@ pub struct Memory {
     /// `false`. Needs a login as `root@pam` with a password.
     #[schema(wire = "keephugepages")]
     pub keep_hugepages: Option<bool>,
+
+    /// Whether the node may share pages that are alike with other machines. Proxmox VE's default is `true`. From Proxmox
+    /// VE 9 on.
+    #[schema(wire = "allow-ksm")]
+    pub allow_ksm: Option<bool>,
 }
 
 /// What a configuration says.
@@ -49,6 +54,7 @@ pub(super) fn read(named: Named<'_, Memory>, config: &VmConfig) -> Option<Memory
         shares: memory.of(|m| &m.shares).or(parsed(config, "shares"), 1000_u32),
         hugepages: memory.of(|m| &m.hugepages).found(parsed(config, "hugepages")),
         keep_hugepages: memory.of(|m| &m.keep_hugepages).or(truth(config, "keephugepages"), false),
+        allow_ksm: memory.of(|m| &m.allow_ksm).or(truth(config, "allow-ksm"), true),
     })
 }
 
@@ -63,4 +69,5 @@ pub(super) fn write(memory: Pair<'_, Memory>, out: &mut Writes<'_>) {
     out.text("shares", memory.wish(|m| &m.shares));
     out.text("hugepages", memory.wish(|m| &m.hugepages));
     out.flag("keephugepages", memory.flag(|m| &m.keep_hugepages));
+    out.flag("allow-ksm", memory.flag(|m| &m.allow_ksm));
 }

@@ -206,7 +206,9 @@ mod tests {
         };
         assert_eq!(want(&[], None), "");
         assert_eq!(want(&[("scsi0", "tank2"), ("scsi1", "tank2")], None), "tank1:tank2");
-        assert_eq!(want(&[], Some("nfs")), "tank1:nfs");
+        // What names its storage goes there; what names none goes where the others go.
         assert_eq!(want(&[("scsi0", "tank2")], Some("nfs")), "tank1:tank2");
+        let nothing = Vm::nothing("pve1".parse().unwrap());
+        assert_eq!(storage_pairs(&nothing, &current, Some(&"nfs".parse().unwrap())), "tank1:nfs");
     }
 }

@@ -22,6 +22,7 @@ mod extras;
 mod fingerprint;
 mod firmware;
 mod foresight;
+mod hook_script;
 mod hotplug;
 mod ip_config;
 mod left_behind;
@@ -60,6 +61,7 @@ mod usb;
 mod validate;
 mod virtiofs;
 mod wait_for;
+mod words;
 mod writes;
 
 use pve_client::VmId;

@@ -6,7 +6,8 @@ use tf_framework::prelude::*;
 use super::model::Vm;
 use super::placement::Placement;
 use super::{
-    assumed, availability, foresight, lookups, placement, privileges, references, seed, unfinished, wait_for,
+    assumed, availability, foresight, hook_script, lookups, placement, privileges, references, seed,
+    unfinished, wait_for,
 };
 use crate::cx::Cx;
 
@@ -44,6 +45,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     }
     wait_for::plan(before.as_ref(), restarts, plan);
     super::data_disks::plan(cx, before.as_ref(), plan).await?;
+    hook_script::plan(cx, before.as_ref(), &placement, plan).await?;
     super::new_machine::plan(before.as_ref(), plan);
     super::left_behind::plan(cx, before.as_ref(), &placement, plan).await?;
     super::root_only::plan(cx, before.as_ref(), plan);

@@ -193,11 +193,11 @@ fn of(key: &str, value: &str) -> &'static str {
     if is_drive && (value.contains("media=cdrom") || value.contains("cloudinit") || value.starts_with("none"))
     {
         "VM.Config.CDROM"
-    } else if is_drive || key == "tpmstate0" {
+    } else if is_drive || matches!(key, "tpmstate0" | "vmstatestorage") {
         "VM.Config.Disk"
     } else if PROCESSOR.contains(&key) || family == "numa" {
         "VM.Config.CPU"
-    } else if matches!(key, "memory" | "balloon" | "shares") {
+    } else if matches!(key, "memory" | "balloon" | "shares" | "allow-ksm") {
         "VM.Config.Memory"
     } else if HARDWARE.contains(&key) || PASSED_THROUGH.contains(&family) {
         "VM.Config.HWType"
@@ -240,6 +240,8 @@ mod tests {
             ("cores", "2", "VM.Config.CPU"),
             ("numa0", "cpus=0", "VM.Config.CPU"),
             ("balloon", "0", "VM.Config.Memory"),
+            ("allow-ksm", "0", "VM.Config.Memory"),
+            ("vmstatestorage", "a", "VM.Config.Disk"),
             ("hostpci0", "mapping=gpu", "VM.Config.HWType"),
             ("net0", "virtio", "VM.Config.Network"),
             ("ipconfig0", "ip=dhcp", "VM.Config.Cloudinit"),

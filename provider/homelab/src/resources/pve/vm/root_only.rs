@@ -9,8 +9,14 @@ use crate::cx::Cx;
 const DEVICES: [(&str, &str); 3] =
     [("pci_devices", "host_address"), ("usb_devices", "host_device"), ("serial_ports", "host_device")];
 
-/// Single settings.
-const SETTINGS: [&str; 2] = ["memory.hugepages", "memory.keep_hugepages"];
+/// Single settings, with what each does.
+const SETTINGS: [(&str, &str); 5] = [
+    ("memory.hugepages", "takes memory of the node away from all others"),
+    ("memory.keep_hugepages", "takes memory of the node away from all others"),
+    ("cpu.affinity", "takes processors of the node"),
+    ("hook_script", "runs a program on the node, as its `root`"),
+    ("kvm_arguments", "gives a program of the node any argument"),
+];
 
 /// Adds an error for everything that a plan changes and the login may not.
 pub(super) fn plan(cx: &Cx, before: Option<&Value>, plan: &mut Plan<'_, Vm>) {
@@ -66,15 +72,13 @@ fn changed(before: &Value, after: &Value) -> Vec<(Path, String)> {
             found.push((if new.is_null() { Path::from(map) } else { path.then(raw) }, what));
         }
     }
-    for setting in SETTINGS {
+    for (setting, does) in SETTINGS {
         let path = Path::from(setting);
         let (old, new) = (before.at(&path), after.at(&path));
         if old != new && (old.is_set() || new.is_set()) {
-            let blamed = if new.is_null() { "memory".into() } else { path };
-            found.push((
-                blamed,
-                format!("The setting `{setting}` takes memory of the node away from all others."),
-            ));
+            let around = setting.split_once('.').map_or(setting, |(around, _)| around);
+            let blamed = if new.is_null() { around.into() } else { path };
+            found.push((blamed, format!("The setting `{setting}` {does}.")));
         }
     }
     found
@@ -117,5 +121,10 @@ mod tests {
             ],
         );
         check(json!({"memory": {"hugepages": "2"}}), json!({"memory": {}}), &["memory"]);
+        check(
+            json!({"hook_script": "a:snippets/b"}),
+            json!({"cpu": {"affinity": "0"}}),
+            &["cpu.affinity", "hook_script"],
+        );
     }
 }
