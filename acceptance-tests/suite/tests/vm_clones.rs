@@ -93,6 +93,19 @@ fn clones_have_what_the_template_has_and_what_is_named() {
 }
 
 #[test]
+fn a_template_with_a_given_id_and_its_clone_are_made_at_once() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let template = TEMPLATE.replace("template  = true", "template  = true\n  vm_id = 4000");
+        workspace.configure(&lab.provider_block(), &format!("{template}{}", clone("one", "pve1", "")));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
+    });
+}
+
+#[test]
 fn a_clone_with_cloud_init_and_start_takes_eight_calls() {
     with_each_cli(|cli| {
         let lab = Lab::start();

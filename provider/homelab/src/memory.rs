@@ -186,4 +186,6 @@ pub(crate) enum Expected {
     Pool(PoolName),
     /// A storage.
     Storage(StorageName),
+    /// A machine.
+    Vm(VmId),
 }

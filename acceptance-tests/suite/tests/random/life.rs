@@ -234,7 +234,7 @@ impl World {
 }
 
 /// What an import keeps its default for, as the documentation says, beside what the schema marks as used only once.
-const NOT_IMPORTED: [&str; 12] = [
+const NOT_IMPORTED: [&str; 13] = [
     "wait_for",
     "user_data_change",
     "deletion_protection",
@@ -247,6 +247,7 @@ const NOT_IMPORTED: [&str; 12] = [
     "keyring_wo_version",
     "encryption_key_wo_version",
     "rotation_id",
+    "wipe_disks_on_destroy",
 ];
 
 /// A configuration without what an import cannot know, which is not in the imported `state`.

@@ -6,6 +6,7 @@
 //! `HOMELAB_KEEP_GOING` every failure is printed as it was drawn.
 
 mod case;
+mod cli;
 mod draw;
 mod fields;
 mod life;
@@ -124,4 +125,22 @@ fn data_disks_live_any_configuration() {
 #[test]
 fn the_cluster_lives_any_configuration() {
     live(Family::Cluster, 30);
+}
+
+/// Lives two configurations of nine cases each through each CLI.
+fn live_through_clis(seed: u64) {
+    let seed = number("HOMELAB_SEED").unwrap_or(SEED) + seed;
+    suite::workspace::with_each_cli(|path| {
+        [seed, seed + 1].into_iter().for_each(|seed| cli::live(path, seed))
+    });
+}
+
+#[test]
+fn many_cases_at_once_live_through_a_cli() {
+    live_through_clis(0);
+}
+
+#[test]
+fn many_other_cases_at_once_live_through_a_cli() {
+    live_through_clis(2);
 }

@@ -216,6 +216,10 @@ fn cloud_init(config: &mut Json) {
                 unset(addresses, &format!("{family}_gateway"));
             }
         }
+        // What says nothing is not kept, and refused.
+        if addresses.as_object().is_some_and(|said| said.values().all(Json::is_null)) {
+            addresses["ipv4_address"] = json!("dhcp");
+        }
     }
 }
 

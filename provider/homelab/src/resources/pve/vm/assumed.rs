@@ -48,10 +48,15 @@ pub(super) fn plan(before: Option<&Value>, plan: &mut Plan<'_, Vm>) {
 /// Plans what Proxmox VE spells in its own way as the state has it, if only the spelling differs.
 fn spelling(before: &Value, plan: &mut Plan<'_, Vm>) {
     let mut respelled = false;
-    for (name, same) in [("tags", same_tags as fn(&Value, &Value) -> bool), ("machine", same_type)] {
-        let (had, wanted) = (before.attribute(name), plan.planned.attribute(name));
+    for (path, same) in [
+        ("tags", same_tags as fn(&Value, &Value) -> bool),
+        ("machine", same_type),
+        ("cloud_init.ssh_keys", same_keys),
+    ] {
+        let path = Path::from(path);
+        let (had, wanted) = (before.at(&path), plan.planned.at(&path));
         if had != wanted && had.is_set() && wanted.is_set() && same(had, wanted) {
-            plan.set(name, had.clone());
+            plan.set(path, had.clone());
             respelled = true;
         }
     }
@@ -62,11 +67,20 @@ fn spelling(before: &Value, plan: &mut Plan<'_, Vm>) {
 
 /// Proxmox VE makes tags lower case.
 fn same_tags(had: &Value, wanted: &Value) -> bool {
-    let lower = |tags: &Value| {
-        let texts = tags.as_elements()?.iter().map(|tag| tag.as_str().map(str::to_ascii_lowercase));
+    same_set(had, wanted, str::to_ascii_lowercase)
+}
+
+/// The end of a file's line is no part of a key.
+fn same_keys(had: &Value, wanted: &Value) -> bool {
+    same_set(had, wanted, |key| key.trim().to_owned())
+}
+
+fn same_set(had: &Value, wanted: &Value, spelt: fn(&str) -> String) -> bool {
+    let spell = |texts: &Value| {
+        let texts = texts.as_elements()?.iter().map(|text| text.as_str().map(spelt));
         texts.collect::<Option<BTreeSet<String>>>()
     };
-    lower(had).is_some_and(|tags| lower(wanted) == Some(tags))
+    spell(had).is_some_and(|texts| spell(wanted) == Some(texts))
 }
 
 /// It pins the version of the type for a guest that runs Windows.

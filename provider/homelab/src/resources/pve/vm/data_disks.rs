@@ -161,10 +161,11 @@ impl Machine<'_> {
 }
 
 /// What is wanted, with the protection that a machine has while it owns the volume of a data disk; nothing when it owns none.
-pub(super) fn guarded(want: &Vm, id: VmId, current: &VmConfig) -> Option<Vm> {
-    let owns = entries(want).any(|(slot, _)| owner(current, slot) == Some(id));
-    let is_guard = owns && want.protection != Some(true);
-    is_guard.then(|| Vm { protection: Some(true), ..want.clone() })
+pub(super) fn guarded(prior: &Vm, want: &Vm, id: VmId, current: &VmConfig) -> Option<Vm> {
+    // A disk of the machine itself may still be in the slot that a data disk is to have.
+    let is_own = |slot: &str| prior.disks.as_ref().is_some_and(|disks| disks.contains_key(slot));
+    let owns = entries(want).any(|(slot, _)| !is_own(slot) && owner(current, slot) == Some(id));
+    (owns && want.protection != Some(true)).then(|| Vm { protection: Some(true), ..want.clone() })
 }
 
 /// Whose volume is in a slot.

@@ -197,6 +197,30 @@ fn new_firmware(before: &Value, plan: &mut Plan<'_, Vm>) {
     }
 }
 
+/// What of drives comes only at a start.
+fn drives_at_start(before: &Value, after: &Value) -> Vec<Path> {
+    let mut waiting = Vec::new();
+    for (slot, _) in entries(after, "disks") {
+        let disk = Path::from("disks").key(slot);
+        if before.at(&disk).is_set() {
+            waiting.extend(DISK_AT_START.iter().map(|name| disk.then(*name)));
+        }
+    }
+    for (map, hot) in [("disks", "scsi"), ("cdroms", "scsi")] {
+        let new =
+            entries(after, map).filter(|(slot, _)| !slot.starts_with(hot) && !slot.starts_with("virtio"));
+        let path = |slot: &String| Path::from(map).key(slot);
+        waiting.extend(new.map(|(slot, _)| path(slot)).filter(|path| before.at(path).is_null()));
+    }
+    for (map, other) in [("disks", "cdroms"), ("cdroms", "disks")] {
+        // A slot that gets the other kind of drive.
+        let hot = entries(after, map).filter(|(slot, _)| slot.starts_with("scsi"));
+        let swapped = hot.filter(|(slot, _)| before.at(&Path::from(other).key(*slot)).is_set());
+        waiting.extend(swapped.map(|(slot, _)| Path::from(map).key(slot)));
+    }
+    waiting
+}
+
 /// What waits for the next start, if the machine runs.
 fn restart(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
     let after = plan.planned.clone();
@@ -220,24 +244,7 @@ fn restart(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
     {
         waiting.push("hotplug".into());
     }
-    for (slot, _) in entries(&after, "disks") {
-        let disk = Path::from("disks").key(slot);
-        if before.at(&disk).is_set() {
-            waiting.extend(DISK_AT_START.iter().map(|name| disk.then(*name)));
-        }
-    }
-    for (map, hot) in [("disks", "scsi"), ("cdroms", "scsi")] {
-        let new =
-            entries(&after, map).filter(|(slot, _)| !slot.starts_with(hot) && !slot.starts_with("virtio"));
-        let path = |slot: &String| Path::from(map).key(slot);
-        waiting.extend(new.map(|(slot, _)| path(slot)).filter(|path| before.at(path).is_null()));
-    }
-    for (map, other) in [("disks", "cdroms"), ("cdroms", "disks")] {
-        // A slot that gets the other kind of drive.
-        let hot = entries(&after, map).filter(|(slot, _)| slot.starts_with("scsi"));
-        let swapped = hot.filter(|(slot, _)| before.at(&Path::from(other).key(*slot)).is_set());
-        waiting.extend(swapped.map(|(slot, _)| Path::from(map).key(slot)));
-    }
+    waiting.extend(drives_at_start(before, &after));
     let mut restarts = false;
     for map in SLOTS_AT_START.into_iter().filter(|map| *map != "usb_devices" || !hotplug::takes_usb(before)) {
         let slots: BTreeSet<&String> =

@@ -80,6 +80,9 @@ pub(super) fn write(ip_configs: Pair<'_, BTreeMap<String, IpConfig>>, out: &mut 
 
 /// Rules over several arguments of one device.
 pub(super) fn validate(at: &Path, ip: &Value, out: &mut Diagnostics) {
+    if let Some(problem) = not_empty().check(ip) {
+        out.error(at.clone(), "Invalid value", problem);
+    }
     for (gateway, address) in [("ipv4_gateway", "ipv4_address"), ("ipv6_gateway", "ipv6_address")] {
         let wrong = match ip.attribute(address) {
             Value::Null => true,

@@ -10,6 +10,7 @@ use super::plan::no_template;
 use super::{capacity, carry, config, migration, ownership, takeover};
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
+use crate::memory::Expected;
 use crate::presence;
 
 /// Checks a create, a move to another node, and whether there is room for what a change adds. Says whether the apply
@@ -188,6 +189,7 @@ async fn check_source(
         // The list may be behind by a moment.
         None => match pve.find_vm(id, None).await.explain::<Vm>(cx, format_args!("find VM {id}"))? {
             Some((at, _)) => at,
+            None if cx.expects(&Expected::Vm(id)) => return Ok(false),
             None => {
                 plan.push(no_template(id));
                 return Ok(false);

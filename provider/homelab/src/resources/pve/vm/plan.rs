@@ -10,6 +10,7 @@ use super::{
     unfinished, wait_for,
 };
 use crate::cx::Cx;
+use crate::memory::Expected;
 
 /// Devices whose coming and going changes the order of booting.
 const BOOT_DEVICES: [&str; 6] = ["disks", "cdroms", "networks", "pci_devices", "usb_devices", "cloud_init"];
@@ -52,6 +53,12 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     super::passthrough::plan(cx, before.as_ref(), &placement, plan).await?;
     let is_carried = lookups::check(cx, before.as_ref(), &placement, plan).await?;
     references::check(cx, before.as_ref(), &placement, plan).await?;
+    if before.is_none()
+        && let Some(id) = plan.planned.attribute("vm_id").as_number().and_then(Number::to_i64)
+        && let Ok(id) = VmId::try_from(id)
+    {
+        cx.expect(Expected::Vm(id));
+    }
     let placement = Placement { moves: placement.moves || is_carried, ..placement };
     privileges::check(cx, &placement, restarts, plan).await
 }

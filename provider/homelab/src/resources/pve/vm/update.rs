@@ -41,7 +41,7 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
         current = machine.config().await?;
     }
     let vm = Pair { prior: Some(prior), want: Some(want) };
-    let guarded = data_disks::guarded(want, machine.at.id, &current);
+    let guarded = data_disks::guarded(prior, want, machine.at.id, &current);
     let ends = guarded.is_some() || matches!(vm.flag(|vm| &vm.protection), Edit::Clear | Edit::Set(false));
     let want = guarded.as_ref().unwrap_or(want);
     let vm = Pair { prior: Some(prior), want: Some(want) };
@@ -171,10 +171,10 @@ async fn unprotect_to_empty(
     if !empties {
         return Ok(current);
     }
-    let set = Params::new().bool("protection", false);
+    let key = ["protection".to_owned()];
     let digest = current.digest.as_deref();
     let done =
-        machine.pve.patiently(|| machine.pve.set_vm_config(&machine.at, set.clone(), &[], digest)).await;
+        machine.pve.patiently(|| machine.pve.set_vm_config(&machine.at, Params::new(), &key, digest)).await;
     machine.explain(done, "unprotect")?;
     machine.config().await
 }

@@ -99,7 +99,8 @@ impl Work<'_> {
                 let record = record.moved(Some(at.clone()));
                 holder.write(pve, &record, set, std::slice::from_ref(entry)).await
             }
-            Step::UnprotectUser => self.write_user(Params::new().bool("protection", false), &[]).await,
+            // The machine says no more than before.
+            Step::UnprotectUser => self.write_user(Params::new(), &["protection".to_owned()]).await,
             Step::Give { from, to } => self.hand_over(&holder.at, from, self.user_at(), to).await,
             Step::TakeBack(from) => {
                 let Some(user) = self.user_at() else { return Ok(()) };
