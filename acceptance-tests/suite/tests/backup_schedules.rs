@@ -104,7 +104,7 @@ fn a_storage_that_takes_no_backups_is_told_of_at_plan() {
         let said = |resource: &str, storage: &str| {
             let text = match resource {
                 "job" => format!(
-                    "resource \"homelab_pve_backup_job\" \"this\" {{\n  job_id = \"j\"\n  schedule = \"20:00\"\n  all = \
+                    "resource \"homelab_pve_backup_job\" \"this\" {{\n  job_id = \"nightly\"\n  schedule = \"20:00\"\n  all = \
                      true\n  storage_name = \"{storage}\"\n}}\n"
                 ),
                 _ => schedule("number = 1", "").replace("\"shared\"", &format!("\"{storage}\"")),
