@@ -1,5 +1,9 @@
 //! The derives, on a small model: attributes, decoding and encoding.
 
+mod support {
+    pub mod only;
+}
+
 use tf_framework::prelude::*;
 use tf_framework::{Mode, Nesting, Server};
 
@@ -57,31 +61,13 @@ impl Resource for Toy {
     }
 }
 
-/// The provider block.
-#[derive(Debug, Schema)]
-#[schema(name = "homelab")]
-struct Config {}
-
-struct Provider;
-
-impl ProviderDefinition for Provider {
-    type Config = Config;
-    type Client = ();
-    type Cx = Cx;
-    const NAME: &'static str = "homelab";
-
-    fn configure(_config: Config) -> Result<()> {
-        Ok(())
-    }
-
-    fn context(_client: Option<std::sync::Arc<()>>, _operation: Operation) -> Cx {
-        Cx
-    }
-
-    fn register(registry: &mut Registry<Cx>) {
-        registry.resource::<Toy>();
+impl From<Operation> for Cx {
+    fn from(_operation: Operation) -> Self {
+        Self
     }
 }
+
+type Provider = support::only::Only<Toy>;
 
 #[test]
 fn the_type_of_a_field_is_its_mode() {

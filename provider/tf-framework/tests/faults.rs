@@ -2,6 +2,7 @@
 
 mod support {
     pub mod job;
+    pub mod only;
 }
 
 use std::sync::atomic::Ordering;

@@ -3,6 +3,7 @@
 mod support {
     pub mod boxes;
     pub mod core;
+    pub mod only;
 }
 
 use support::boxes::{Box, Provider, STORE, TYPE};

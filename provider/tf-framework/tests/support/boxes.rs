@@ -124,30 +124,13 @@ impl Resource for Box {
     }
 }
 
-/// The provider block.
-#[derive(Debug, Schema)]
-#[schema(name = "homelab")]
-pub struct Config {}
-
-pub struct Provider;
-
-impl ProviderDefinition for Provider {
-    type Config = Config;
-    type Client = ();
-    type Cx = Cx;
-    const NAME: &'static str = "homelab";
-
-    fn configure(_config: Config) -> Result<()> {
-        Ok(())
-    }
-
-    fn context(_client: Option<std::sync::Arc<()>>, _operation: Operation) -> Cx {
-        Cx
-    }
-
-    fn register(registry: &mut Registry<Cx>) {
-        registry.resource::<Box>();
+impl From<Operation> for Cx {
+    fn from(_operation: Operation) -> Self {
+        Self
     }
 }
+
+/// Offers it.
+pub type Provider = super::only::Only<Box>;
 
 pub const TYPE: &str = "homelab_box";

@@ -127,30 +127,13 @@ impl Resource for Job {
     }
 }
 
-/// The provider block.
-#[derive(Debug, Schema)]
-#[schema(name = "homelab")]
-pub struct Config {}
-
-pub struct Provider;
-
-impl ProviderDefinition for Provider {
-    type Config = Config;
-    type Client = ();
-    type Cx = Cx;
-    const NAME: &'static str = "homelab";
-
-    fn configure(_config: Config) -> Result<()> {
-        Ok(())
-    }
-
-    fn context(_client: Option<std::sync::Arc<()>>, operation: Operation) -> Cx {
-        Cx(operation)
-    }
-
-    fn register(registry: &mut Registry<Cx>) {
-        registry.resource::<Job>();
+impl From<Operation> for Cx {
+    fn from(operation: Operation) -> Self {
+        Self(operation)
     }
 }
+
+/// Offers it.
+pub type Provider = super::only::Only<Job>;
 
 pub const TYPE: &str = "homelab_job";
