@@ -24,12 +24,20 @@ pub struct Diagnostic {
     pub detail: String,
     /// The setting to blame.
     pub path: Option<Path>,
+    /// Whether it says no more than that the part of the service that knows the object cannot be asked now.
+    pub out_of_reach: bool,
 }
 
 impl Diagnostic {
     /// An error.
     pub fn error(summary: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, summary: summary.into(), detail: detail.into(), path: None }
+        Self {
+            severity: Severity::Error,
+            summary: summary.into(),
+            detail: detail.into(),
+            path: None,
+            out_of_reach: false,
+        }
     }
 
     /// A warning.
@@ -134,6 +142,19 @@ impl Error {
     /// One error without a path.
     pub fn new(summary: impl Into<String>, detail: impl Into<String>) -> Self {
         Self(vec![Diagnostic::error(summary, detail)])
+    }
+
+    /// Says that the object may well be there, though nobody can be asked for it now. A refresh that fails so keeps the
+    /// state and warns, so that a run can go on with everything else.
+    #[must_use]
+    pub fn out_of_reach(mut self) -> Self {
+        self.0.iter_mut().for_each(|message| message.out_of_reach = true);
+        self
+    }
+
+    /// Whether that is all that is wrong.
+    pub(crate) fn is_out_of_reach(&self) -> bool {
+        self.0.iter().filter(|message| message.is_error()).all(|message| message.out_of_reach)
     }
 
     /// Names the setting to blame in every message that names none.

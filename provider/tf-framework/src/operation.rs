@@ -31,7 +31,6 @@ struct Notes {
     warnings: Vec<Diagnostic>,
     private: Map<String, Json>,
     afterwards: Afterwards,
-    out_of_reach: bool,
 }
 
 /// What is left to do once the answer was given.
@@ -92,17 +91,6 @@ impl Operation {
     /// What is left to do.
     pub(crate) fn take_afterwards(&self) -> Afterwards {
         std::mem::take(&mut self.notes().afterwards)
-    }
-
-    /// Notes that a part of the service that knows the object cannot be asked now, though it may well be there. A refresh
-    /// that fails then keeps the state and warns, so that a run can go on with everything else.
-    pub fn out_of_reach(&self) {
-        self.notes().out_of_reach = true;
-    }
-
-    /// Whether that was noted.
-    pub(crate) fn is_out_of_reach(&self) -> bool {
-        self.notes().out_of_reach
     }
 
     /// Adds a warning to the answer.

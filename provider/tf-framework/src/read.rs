@@ -95,8 +95,8 @@ pub(crate) async fn resource(inner: &Inner, r: ReadRequest) -> ReadResponse {
             answer.private = Vec::new();
             answer.identity = None;
         }
-        Err(Error(diagnostics)) if operation.is_out_of_reach() => {
-            answer.diagnostics = diagnostics.into_iter().map(kept).collect();
+        Err(error) if error.is_out_of_reach() => {
+            answer.diagnostics = error.0.into_iter().map(kept).collect();
         }
         Err(Error(diagnostics)) => answer.diagnostics = diagnostics,
     }

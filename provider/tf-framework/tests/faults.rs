@@ -260,3 +260,25 @@ async fn a_crash_ends_only_its_own_operation() {
     assert_eq!(refreshed.diagnostics[0].summary, "Provider crashed");
     assert_eq!((refreshed.state, refreshed.private), (state, b"{\"note\":\"kept\"}".to_vec()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_out_of_reach_stays_in_the_state_and_is_not_changed() {
+    let (server, state) = with_job().await;
+    let read = ReadRequest {
+        type_name: TYPE.to_owned(),
+        state: state.clone(),
+        private: Vec::new(),
+        identity: None,
+        capabilities: Capabilities::default(),
+    };
+    for (script, severity) in [(Script::Lose, Severity::Warning), (Script::Fail, Severity::Error)] {
+        READ.set(script);
+        let refreshed = server.read_resource(read.clone()).await;
+        assert_eq!((refreshed.diagnostics.len(), refreshed.diagnostics[0].severity), (1, severity));
+        assert_eq!(refreshed.state, state);
+    }
+    READ.set(Script::Work);
+    VERB.set(Script::Lose);
+    let updated = apply(&server, &state, &config(2)).await;
+    assert_eq!(updated.diagnostics[0].severity, Severity::Error, "only a refresh goes on");
+}

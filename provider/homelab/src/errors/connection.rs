@@ -107,6 +107,7 @@ fn node_lost(attempt: &Attempt, status: u16, reason: &str) -> Error {
             quote(reason)
         ),
     )
+    .out_of_reach()
 }
 
 fn untrusted(

@@ -30,20 +30,7 @@ impl<T> Explain<T> for pve_client::Result<T> {
     }
 
     fn explain_at(self, cx: &Cx, what: impl Display, path_of: &dyn Fn(&str) -> Option<Path>) -> Result<T> {
-        self.map_err(|error| {
-            if is_node_lost(&error) {
-                cx.operation().out_of_reach();
-            }
-            Attempt::new(cx, what.to_string()).failed(error, path_of)
-        })
-    }
-}
-
-/// Whether the API answered, but the node that the request is for does not.
-fn is_node_lost(error: &PveError) -> bool {
-    match error {
-        PveError::NeverSent { source } | PveError::MaybeApplied { source } => source.proxy_lost().is_some(),
-        _ => false,
+        self.map_err(|error| Attempt::new(cx, what.to_string()).failed(error, path_of))
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Job {
 pub enum Script {
     Work,
     Fail,
+    /// Nobody can be asked.
+    Lose,
     FailQuoting,
     Panic,
     Hang,
@@ -63,6 +65,7 @@ pub async fn play(script: Script, operation: &Operation, token: Option<&str>) ->
             Ok(())
         }
         Script::Fail => Err(Error::new("Service refused", "The service refused.")),
+        Script::Lose => Err(Error::new("Node does not answer", "Apply again later.").out_of_reach()),
         Script::FailQuoting => Err(Error::new(
             "Service refused",
             format!("The service refused {:?}.", token.unwrap_or_default()),
