@@ -124,6 +124,19 @@ impl Pve {
         Ok(tasks.iter().filter(|task| running(task)).filter_map(|task| task.parsed("upid")).collect())
     }
 
+    /// Waits for the tasks that run on a node and are meant, because an answer was lost or whoever began them died. Says
+    /// whether there was one. How it ended is not told: that shows in what is there.
+    pub async fn await_tasks(&self, node: &NodeName, is_meant: impl Fn(&Upid) -> bool) -> Result<bool> {
+        let mut any = false;
+        for task in self.running_tasks(node).await?.into_iter().filter(is_meant) {
+            any = true;
+            let ended = self.wait(&task).await;
+            self.scope.check()?;
+            tracing::debug!(task = %task, ok = ended.is_ok(), "waited for a task that nobody heard of");
+        }
+        Ok(any)
+    }
+
     /// The tasks of a kind on a node that began at a time, in seconds since 1970, or later; the newest end first. Each
     /// with its end, if it has ended.
     pub async fn tasks_since(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pve_client::{Drive, Error as PveError, GuestKind, Params, Pve, Scope, VmAddress, VmId};
+use pve_client::{Drive, Error as PveError, GuestKind, Params, Pve, Scope, Upid, VmAddress, VmId};
 use sha2::{Digest as _, Sha256};
 use tf_framework::prelude::*;
 
@@ -152,14 +152,8 @@ impl Create<'_> {
 
     /// A create whose answer was lost may still be going on.
     async fn await_create(&self, id: VmId) -> Result<()> {
-        for task in self.explain(self.pve.running_tasks(&self.want.node_name).await)? {
-            if task.kind() == "qmcreate" && task.object() == id.to_string() {
-                // How it ended shows in what is there.
-                let ended = self.pve.wait(&task).await;
-                tracing::debug!(task = %task, ok = ended.is_ok(), "waited for a create whose answer was lost");
-            }
-        }
-        Ok(())
+        let makes_it = |task: &Upid| task.kind() == "qmcreate" && task.object() == id.to_string();
+        self.explain(self.pve.await_tasks(&self.want.node_name, makes_it).await.map(drop))
     }
 
     async fn send(&self, id: &DataDiskId) -> pve_client::Result<()> {

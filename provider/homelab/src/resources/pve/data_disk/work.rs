@@ -3,7 +3,9 @@
 mod step;
 mod stuck;
 
-use pve_client::{Drive, Error as PveError, NodeName, Pve, StorageName, Turn, VmAddress, VmId, VmPending};
+use pve_client::{
+    Drive, Error as PveError, NodeName, Pve, StorageName, Turn, Upid, VmAddress, VmId, VmPending,
+};
 use tf_framework::prelude::*;
 
 use super::companions;
@@ -289,17 +291,13 @@ impl<'a> Work<'a> {
         places.extend(self.user_at().cloned());
         let nodes: BTreeSet<&NodeName> = places.iter().map(|at| &at.node).collect();
         for node in nodes {
-            let running = self.pve.running_tasks(node).await;
-            for task in self.explain(running, "read the tasks of")? {
+            let moves = |task: &Upid| {
                 let about =
                     |at: &VmAddress| task.object().split(['-', '>']).any(|part| part == at.id.to_string());
-                if task.kind() == "qmmove" && places.iter().any(about) {
-                    any = true;
-                    // How it ended shows in what is there.
-                    let ended = self.pve.wait(&task).await;
-                    tracing::debug!(task = %task, ok = ended.is_ok(), "waited for a move");
-                }
-            }
+                task.kind() == "qmmove" && places.iter().any(about)
+            };
+            let awaited = self.pve.await_tasks(node, moves).await;
+            any |= self.explain(awaited, "wait for a move of")?;
         }
         Ok(any)
     }

@@ -19,16 +19,10 @@ const SLACK: i64 = 2;
 /// Waits for a download of this login that still brings the file.
 pub(super) async fn settled(pve: &Pve, id: &ImageId) -> pve_client::Result<()> {
     let identity = pve.client().identity();
-    let running = pve.running_tasks(&id.node).await?;
-    let brings = |task: &&Upid| {
+    let brings = |task: &Upid| {
         task.kind() == "download" && task.object() == id.volume.file_name() && task.user() == identity
     };
-    if let Some(task) = running.iter().find(brings) {
-        // Whether it went well shows in the file.
-        let _ = pve.wait(task).await;
-        pve.scope().check()?;
-    }
-    Ok(())
+    pve.await_tasks(&id.node, brings).await.map(drop)
 }
 
 /// The task of this login that brought a file as it is now, if there is one.

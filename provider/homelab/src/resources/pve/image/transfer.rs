@@ -135,11 +135,8 @@ async fn send(
     };
     // Its task names no file, so all of ours are awaited.
     let identity = pve.client().identity();
-    let running = pve.running_tasks(node).await.explain::<Image>(cx, what)?;
-    for task in running.iter().filter(|task| task.kind() == "imgcopy" && task.user() == identity) {
-        // Whichever it was, the file tells.
-        let _ = pve.wait(task).await;
-    }
+    let ours = |task: &Upid| task.kind() == "imgcopy" && task.user() == identity;
+    pve.await_tasks(node, ours).await.explain::<Image>(cx, what)?;
     match find(pve, id).await.explain::<Image>(cx, what)? {
         Some(volume) if volume.size_bytes.and_then(|size| u64::try_from(size).ok()) == Some(length) => {
             Ok(None)

@@ -1,6 +1,6 @@
 //! Moving a machine to another node, with the disks that only its present node sees.
 
-use pve_client::{Cluster, NodeName, Params, StorageName, VmAddress, VmConfig};
+use pve_client::{Cluster, NodeName, Params, StorageName, Upid, VmAddress, VmConfig};
 use tf_framework::prelude::*;
 
 use super::machine::Machine;
@@ -72,15 +72,9 @@ impl Machine<'_> {
 
     /// Waits until no task moves the machine away from its node any more.
     pub(super) async fn until_migrated(&self) -> pve_client::Result<()> {
-        for task in self.pve.running_tasks(&self.at.node).await? {
-            if task.kind() == "qmigrate" && task.object() == self.at.id.to_string() {
-                // Whether it went well shows in where the machine is.
-                let ended = self.pve.wait(&task).await;
-                self.pve.scope().check()?;
-                tracing::debug!(task = %task, ok = ended.is_ok(), "waited for a migration");
-            }
-        }
-        Ok(())
+        let id = self.at.id.to_string();
+        let moves = |task: &Upid| task.kind() == "qmigrate" && task.object() == id;
+        self.pve.await_tasks(&self.at.node, moves).await.map(drop)
     }
 
     async fn until_there(&self, there: &VmAddress) -> pve_client::Result<()> {

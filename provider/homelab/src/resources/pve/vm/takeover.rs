@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use api_core::Pace;
-use pve_client::{Cluster, Guest, GuestKind, Params, VmAddress, VmConfig, VmId};
+use pve_client::{Cluster, Guest, GuestKind, Params, Upid, VmAddress, VmConfig, VmId};
 use tf_framework::prelude::*;
 
 use super::create::Create;
@@ -123,19 +123,12 @@ async fn settled(create: &Create<'_>, at: &VmAddress, config: VmConfig) -> pve_c
     let source = create.source.as_ref().map(|source| &source.at);
     let node = source.map_or(&at.node, |source| &source.node);
     let ours = create.pve.client().identity();
-    for task in create.pve.running_tasks(node).await? {
-        let makes_it = match (task.kind(), source) {
-            ("qmclone", Some(source)) => task.object() == source.id.to_string(),
-            ("qmcreate", None) => task.object() == at.id.to_string(),
-            _ => false,
-        };
-        if makes_it && task.user() == ours {
-            // Whether it went well shows in what it made.
-            let ended = create.pve.wait(&task).await;
-            create.pve.scope().check()?;
-            tracing::debug!(task = %task, ok = ended.is_ok(), "waited for the task of an interrupted apply");
-        }
-    }
+    let makes_it = |task: &Upid| match (task.kind(), source) {
+        ("qmclone", Some(source)) => task.object() == source.id.to_string(),
+        ("qmcreate", None) => task.object() == at.id.to_string(),
+        _ => false,
+    };
+    create.pve.await_tasks(node, |task| makes_it(task) && task.user() == ours).await?;
     // The lock goes a moment after the task. One that stays is that of somebody else.
     let scope = create.pve.scope().at_most(SETTLING);
     let read = api_core::poll(&scope, Pace::default(), || async {
