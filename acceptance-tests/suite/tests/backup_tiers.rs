@@ -123,7 +123,7 @@ fn a_data_disk_is_warned_of_a_missing_pool_unless_it_depends_on_what_makes_it() 
             workspace.configure(&lab.provider_block(), &disk);
             let run = workspace.plan();
             assert_eq!(run.code, Some(2), "{}", run.text);
-            run.text.contains("Pool does not exist yet")
+            run.text.contains("Pool does not exist")
         };
         let tier = "resource \"homelab_backup_tier\" \"this\" {\n  number = 2\n}";
         let pool = "resource \"homelab_pve_pool\" \"this\" {\n  name = \"tier-2\"\n}";

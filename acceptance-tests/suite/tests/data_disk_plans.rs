@@ -104,5 +104,5 @@ async fn a_new_tier_is_told_as_it_is_for_the_machine_that_has_the_disk() {
     world.lab.request("DELETE", "/api2/json/pools/tier-4", None);
     world.disk_config["backup_tier"] = json!("4");
     let run = world.apply(Some(&config)).await;
-    assert!(run.said.contains("Pool does not exist yet"), "{}", run.said);
+    assert!(run.said.contains("Pool does not exist"), "{}", run.said);
 }

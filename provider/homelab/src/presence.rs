@@ -29,18 +29,19 @@ fn missing_node(cluster: &Cluster, node: &str) -> Option<String> {
     Some(format!("The cluster has no node {node:?}. It has {}.", names.join(", ")))
 }
 
-/// Warns of a pool that is not there.
+/// Warns of a pool that is not there, at the argument that asks for it.
 pub(crate) fn check_pool<M: SchemaModel>(
     cx: &Cx,
     cluster: &Cluster,
     pool: &PoolName,
+    argument: &str,
     plan: &mut Plan<'_, M>,
 ) {
     if cluster.pools.contains(pool) || cx.expects(&Expected::Pool(pool.clone())) {
         return;
     }
     plan.warn(
-        "pool_name",
+        argument,
         "Pool does not exist",
         format!(
             "There is no pool {:?} that this login may see, so the apply fails unless the pool is made before. If this \
@@ -50,45 +51,79 @@ pub(crate) fn check_pool<M: SchemaModel>(
     );
 }
 
-/// The message for a storage that a node lacks; nothing if this run makes it.
+/// What a storage may be wanted for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Content {
+    /// Its name in the settings of a storage.
+    name: &'static str,
+    /// What it is, in a summary.
+    things: &'static str,
+    /// What it is, in a sentence.
+    what: &'static str,
+}
+
+/// Disks of machines.
+pub(crate) const DISKS: Content = Content { name: "images", things: "disks", what: "disks of VMs" };
+
+/// Discs for CD drives.
+pub(crate) const DISCS: Content = Content { name: "iso", things: "discs", what: "disc images" };
+
+/// Scripts that go with starts and stops.
+pub(crate) const SCRIPTS: Content = Content { name: "snippets", things: "scripts", what: "hook scripts" };
+
+/// What is wrong with a storage that a machine's node is to have: it takes other things only, or it is not there and this
+/// run does not make it. Whoever may see no storage of the node is told nothing.
+pub(crate) fn storage_problem(
+    cx: &Cx,
+    cluster: &Cluster,
+    node: &NodeName,
+    name: &str,
+    content: Content,
+) -> Option<Diagnostic> {
+    let here = || cluster.storages.iter().filter(|found| found.node == *node);
+    let takes = |found: &&ClusterStorage| found.content.contains(content.name);
+    here().next()?;
+    let fit = here().filter(takes).map(|found| &found.name);
+    match here().find(|found| found.name.as_str() == name) {
+        Some(found) if takes(&found) => None,
+        Some(_) => Some(Diagnostic::error(
+            format!("Storage takes no {}", content.things),
+            format!(
+                "The storage {name:?} is not for {}: its content lacks `{}`. On node {:?} these are: {}.",
+                content.what,
+                content.name,
+                node.as_str(),
+                list(fit)
+            ),
+        )),
+        None => no_storage(cx, node, name, fit),
+    }
+}
+
+/// The message for a storage that a node lacks, with those that would do; nothing if this run makes it.
 pub(crate) fn no_storage<'a>(
     cx: &Cx,
     node: &NodeName,
     name: &str,
-    here: impl IntoIterator<Item = &'a StorageName>,
+    fit: impl IntoIterator<Item = &'a StorageName>,
 ) -> Option<Diagnostic> {
     if name.parse().is_ok_and(|name| cx.expects(&Expected::Storage(name))) {
         return None;
     }
-    let here: BTreeSet<String> = here.into_iter().map(|name| format!("{:?}", name.as_str())).collect();
-    let here: Vec<String> = here.into_iter().collect();
-    let here = if here.is_empty() { "none at all".to_owned() } else { here.join(", ") };
     Some(Diagnostic::warning(
         "Storage does not exist",
         format!(
             "The node {:?} has no storage {name:?} that this login may see, so the apply fails unless it is made before. \
-             It shows {here}. If this configuration makes it, refer to its resource.",
-            node.as_str()
+             Of those that it shows these would do: {}. If this configuration makes it, refer to its resource.",
+            node.as_str(),
+            list(fit)
         ),
     ))
 }
 
-/// The message for a storage of a node that is not for disks.
-pub(crate) fn takes_no_disks<'a>(
-    node: &NodeName,
-    name: &str,
-    here: impl IntoIterator<Item = &'a ClusterStorage>,
-) -> Diagnostic {
-    let fit = here.into_iter().filter(|storage| storage.content.contains("images"));
-    let fit: Vec<String> = fit.map(|storage| format!("{:?}", storage.name.as_str())).collect();
-    Diagnostic::error(
-        "Storage takes no disks",
-        format!(
-            "The storage {name:?} is not for disks of VMs: its content lacks `images`. On node {:?} these are: {}.",
-            node.as_str(),
-            fit.join(", ")
-        ),
-    )
+fn list<'a>(names: impl IntoIterator<Item = &'a StorageName>) -> String {
+    let names: BTreeSet<String> = names.into_iter().map(|name| format!("{:?}", name.as_str())).collect();
+    if names.is_empty() { "none".to_owned() } else { Vec::from_iter(names).join(", ") }
 }
 
 /// Warns of bridges that a node lacks.
@@ -156,5 +191,53 @@ impl Cx {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cx::{Clients, Connection};
+
+    fn cx() -> Cx {
+        let operation = Operation::new(Duration::from_secs(1), &Default::default(), &[]);
+        Cx::new(Some(Arc::new(Clients::new(Connection::Absent))), operation)
+    }
+
+    fn cluster(storages: &[(&str, &[&str])]) -> Cluster {
+        let storage = |(name, content): &(&str, &[&str])| ClusterStorage {
+            name: name.parse().unwrap(),
+            node: "pve1".parse().unwrap(),
+            shared: false,
+            content: content.iter().map(|content| (*content).to_owned()).collect(),
+            total_bytes: None,
+            free_bytes: None,
+        };
+        Cluster {
+            guests: Arc::default(),
+            nodes: Vec::new(),
+            storages: storages.iter().map(storage).collect(),
+            pools: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn a_storage_for_other_things_is_an_error_and_one_that_is_not_there_a_warning() {
+        let (cx, node) = (cx(), "pve1".parse().unwrap());
+        let whole = cluster(&[("local", &["iso", "snippets"]), ("tank", &["images"])]);
+        let found = |cluster: &Cluster, name: &str, content| {
+            storage_problem(&cx, cluster, &node, name, content).map(|found| (found.is_error(), found.summary))
+        };
+        assert_eq!(found(&whole, "local", SCRIPTS), None);
+        assert_eq!(found(&whole, "local", DISCS), None);
+        assert_eq!(found(&whole, "tank", SCRIPTS), Some((true, "Storage takes no scripts".to_owned())));
+        assert_eq!(found(&whole, "local", DISKS), Some((true, "Storage takes no disks".to_owned())));
+        assert_eq!(found(&whole, "nfs", SCRIPTS), Some((false, "Storage does not exist".to_owned())));
+        assert_eq!(found(&cluster(&[]), "nfs", SCRIPTS), None, "whoever sees none is told nothing");
+        cx.expect(Expected::Storage("nfs".parse().unwrap()));
+        assert_eq!(found(&whole, "nfs", SCRIPTS), None, "this run makes it");
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use pve_client::{NodeName, StorageName};
+use pve_client::{NodeName, StorageName, VmId};
 use tf_framework::prelude::*;
 
 use super::tier::BackupTier;
@@ -128,6 +128,11 @@ impl fmt::Display for Ownership {
 }
 
 impl DataDisk {
+    /// The machine that uses it.
+    pub(super) fn user(&self) -> Option<VmId> {
+        self.attached_to_vm_id.known().and_then(|vm| VmId::new(*vm).ok())
+    }
+
     /// Who owns the volume while it is attached.
     pub(super) fn owner(&self) -> Ownership {
         self.ownership.known().copied().unwrap_or(Ownership::Holder)

@@ -10,7 +10,6 @@ use super::tier::BackupTier;
 use super::{create, delete, observe, privileges, storage, update};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
-use crate::memory::Expected;
 use crate::{preflight, presence};
 
 /// See [`super::DataDisk`].
@@ -63,34 +62,15 @@ fn check_place(
         return plan.push(problem.at("node_name"));
     }
     let (Ok(node), Some(storage)) = (node.parse::<NodeName>(), storage) else { return };
-    let here = || cluster.storages.iter().filter(|found| found.node == node);
-    if here().next().is_none() {
-        return;
-    }
-    let problem = match here().find(|found| found.name.as_str() == storage) {
-        Some(found) if found.content.contains("images") => None,
-        Some(_) => Some(presence::takes_no_disks(&node, &storage, here())),
-        None => presence::no_storage(cx, &node, &storage, here().map(|found| &found.name)),
-    };
+    let problem = presence::storage_problem(cx, cluster, &node, &storage, presence::DISKS);
     problem.into_iter().for_each(|problem| plan.push(problem.at("storage_name")));
 }
 
 /// The pool of the tier has to be there.
 fn check_pool(cx: &Cx, cluster: &Cluster, plan: &mut Plan<'_, DataDisk>) {
     let pool = plan.planned.attribute("pool_name").as_str().map(str::to_owned);
-    if let Some(pool) = pool.and_then(|pool| pool.parse::<PoolName>().ok())
-        && !cluster.pools.contains(&pool)
-        && !cx.expects(&Expected::Pool(pool.clone()))
-    {
-        plan.warn(
-            "backup_tier",
-            "Pool does not exist yet",
-            format!(
-                "There is no pool {:?}, which the job of this tier backs up. The apply fails unless the pool is \
-                 made before, for example by a `homelab_backup_tier` that this disk depends on.",
-                pool.as_str()
-            ),
-        );
+    if let Some(pool) = pool.and_then(|pool| pool.parse::<PoolName>().ok()) {
+        presence::check_pool(cx, cluster, &pool, "backup_tier", plan);
     }
 }
 
@@ -105,8 +85,7 @@ async fn check_target(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) 
         return Ok(());
     }
     let cluster = pve.cluster().await.explain::<DataDisk>(cx, "list what is in the cluster")?;
-    let user = prior.attached_to_vm_id.known().and_then(|vm| VmId::new(*vm).ok());
-    let there = user.and_then(|vm| cluster.guest(vm)).map(|guest| guest.node.to_string());
+    let there = prior.user().and_then(|vm| cluster.guest(vm)).map(|guest| guest.node.to_string());
     if goes && there.is_some() {
         check_place(cx, &cluster, &node, None, plan);
     }
@@ -148,8 +127,7 @@ async fn new(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
 async fn move_attached(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
     let wanted = plan.planned.attribute("storage_name").as_str().map(str::to_owned);
     let Some(wanted) = wanted.filter(|name| name != prior.storage_name.as_str()) else { return Ok(()) };
-    let vm = prior.attached_to_vm_id.known().and_then(|vm| VmId::new(*vm).ok());
-    let (Some(vm), Some(volume)) = (vm, prior.volume_id.known()) else { return Ok(()) };
+    let (Some(vm), Some(volume)) = (prior.user(), prior.volume_id.known()) else { return Ok(()) };
     if let Ok(pve) = cx.pve() {
         let cluster = pve.cluster().await.explain::<DataDisk>(cx, "list what is in the cluster")?;
         if let Some(guest) = cluster.guest(vm) {
@@ -198,7 +176,6 @@ fn change(prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) {
             ),
         );
     }
-    let user = prior.attached_to_vm_id.known().copied();
     let moves =
         planned.attribute("storage_name").as_str().is_some_and(|name| name != prior.storage_name.as_str());
     if moves || prior.owner() == Ownership::Transfer || is_given(prior) {
@@ -207,7 +184,7 @@ fn change(prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) {
         let volume = prior.volume_id.known().map_or(Value::Unknown, |volume| Value::from(volume.as_str()));
         plan.set("volume_id", volume);
     }
-    let Some(user) = user else { return };
+    let Some(user) = prior.user() else { return };
     let ownership = planned.attribute("ownership").as_str().and_then(|text| text.parse::<Ownership>().ok());
     if ownership.is_some_and(|wanted| wanted != prior.owner()) {
         plan.error(
@@ -241,8 +218,7 @@ async fn change_tier(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) -
     let Ok(pve) = cx.pve() else { return Ok(()) };
     let cluster = pve.cluster().await.explain::<DataDisk>(cx, "list what is in the cluster")?;
     check_pool(cx, &cluster, plan);
-    let user = prior.attached_to_vm_id.known().and_then(|vm| VmId::new(*vm).ok());
-    let Some(user) = user else { return Ok(()) };
+    let Some(user) = prior.user() else { return Ok(()) };
     let chosen = cluster.guest(user).and_then(|guest| guest.pool.as_ref()).filter(|pool| is_own(Some(pool)));
     let what = match (wanted.pool(), chosen) {
         (None, _) => {

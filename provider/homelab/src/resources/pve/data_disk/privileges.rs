@@ -1,7 +1,7 @@
 //! What a login must be allowed for a change of a data disk: mostly what the holder, which is a machine, needs.
 
 use super::model::DataDisk;
-use crate::preflight::{Need, need};
+use crate::preflight::{Need, need, need_below};
 
 /// What each setting of a new holder needs (qemu-server 9.2.6, `API2/Qemu.pm`).
 const HOLDER: [&[&str]; 5] = [
@@ -56,7 +56,7 @@ fn space(want: &DataDisk) -> Need {
 fn on_new(want: &DataDisk, any_of: &'static [&'static str]) -> Need {
     match want.backup_tier.pool() {
         Some(pool) => need(format!("/pool/{pool}"), any_of).or_below("/vms"),
-        None => crate::preflight::need_below("/vms", any_of),
+        None => need_below("/vms", any_of),
     }
 }
 

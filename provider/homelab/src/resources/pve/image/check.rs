@@ -181,8 +181,8 @@ async fn storage(cx: &Cx, plan: &mut Plan<'_, Image>, want: &Image) {
     let name = want.storage_name.as_str();
     match storages.iter().find(|storage| storage.name == want.storage_name) {
         None => {
-            let here = storages.iter().map(|storage| &storage.name);
-            let problem = presence::no_storage(cx, &want.node_name, name, here);
+            let fit = storages.iter().filter(|storage| storage.content.contains(&want.content));
+            let problem = presence::no_storage(cx, &want.node_name, name, fit.map(|storage| &storage.name));
             problem.into_iter().for_each(|problem| plan.push(problem.at("storage_name")));
         }
         Some(found) if !found.content.contains(&want.content) => plan.warn(

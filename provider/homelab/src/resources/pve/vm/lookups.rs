@@ -1,6 +1,6 @@
 //! What the cluster says about a plan: one list, which all plans of a run share, and two more calls in rare cases.
 
-use pve_client::{Cluster, ClusterStorage, Guest, GuestKind, NodeName, Pve, VmAddress, VmId};
+use pve_client::{Cluster, Guest, GuestKind, NodeName, Pve, VmAddress, VmId};
 use tf_framework::prelude::*;
 
 use super::fingerprint::fingerprint;
@@ -69,31 +69,11 @@ fn check_node(cluster: &Cluster, node: &str, path: impl Into<Path>, plan: &mut P
 
 /// Storages that new volumes go to.
 fn check_storages(cx: &Cx, cluster: &Cluster, node: &NodeName, plan: &mut Plan<'_, Vm>) {
-    let here: BTreeMap<&str, &ClusterStorage> = cluster
-        .storages
-        .iter()
-        .filter(|found| found.node == *node)
-        .map(|found| (found.name.as_str(), found))
-        .collect();
-    if here.is_empty() {
-        return;
-    }
     let planned = plan.planned.clone();
-    let images = |storage: &&ClusterStorage| storage.content.contains("images");
     for path in placement::storage_paths(&planned) {
         let Some(name) = planned.at(&path).as_str() else { continue };
-        match here.get(name) {
-            Some(storage) if images(storage) => {}
-            Some(_) => {
-                let problem = presence::takes_no_disks(node, name, here.values().copied());
-                plan.push(problem.at(path));
-            }
-            None => {
-                let list = here.values().map(|storage| &storage.name);
-                let problem = presence::no_storage(cx, node, name, list);
-                problem.into_iter().for_each(|problem| plan.push(problem.at(path.clone())));
-            }
-        }
+        let problem = presence::storage_problem(cx, cluster, node, name, presence::DISKS);
+        problem.into_iter().for_each(|problem| plan.push(problem.at(path.clone())));
     }
 }
 
@@ -186,10 +166,10 @@ async fn check_source(
             }
             VmAddress::new(guest.node.clone(), id)
         }
+        None if cx.expects(&Expected::Vm(id)) => return Ok(false),
         // The list may be behind by a moment.
         None => match pve.find_vm(id, None).await.explain::<Vm>(cx, format_args!("find VM {id}"))? {
             Some((at, _)) => at,
-            None if cx.expects(&Expected::Vm(id)) => return Ok(false),
             None => {
                 plan.push(no_template(id));
                 return Ok(false);

@@ -24,7 +24,7 @@ pub(super) async fn check(
         && let Ok(pve) = cx.pve()
     {
         let cluster = pve.cluster().await.explain::<Vm>(cx, "list what is in the cluster")?;
-        presence::check_pool(cx, &cluster, &pool, plan);
+        presence::check_pool(cx, &cluster, &pool, "pool_name", plan);
     }
     if let Some(node) = &placement.node {
         let bridges = bridges(before, plan.planned, placement.moves);

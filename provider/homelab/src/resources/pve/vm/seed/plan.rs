@@ -197,28 +197,8 @@ fn storage(cx: &Cx, cluster: &Cluster, placement: &Placement, plan: &mut Plan<'_
         return;
     }
     let Some(chosen) = chosen else { return };
-    let fit: Vec<String> = here
-        .iter()
-        .filter(|found| found.content.contains("iso"))
-        .map(|found| format!("{:?}", found.name.as_str()))
-        .collect();
-    match takes(&chosen) {
-        Some(true) => {}
-        Some(false) => plan.error(
-            path,
-            "Storage takes no discs",
-            format!(
-                "The storage {chosen:?} is not for disc images: its content lacks `iso`. On node {:?} these are: {}.",
-                node.as_str(),
-                fit.join(", ")
-            ),
-        ),
-        None => {
-            let discs = here.iter().filter(|found| found.content.contains("iso")).map(|found| &found.name);
-            let problem = presence::no_storage(cx, node, &chosen, discs);
-            problem.into_iter().for_each(|problem| plan.push(problem.at(path.clone())));
-        }
-    }
+    let problem = presence::storage_problem(cx, cluster, node, &chosen, presence::DISCS);
+    problem.into_iter().for_each(|problem| plan.push(problem.at(path.clone())));
 }
 
 /// The message for a node on which no disc can be kept.
