@@ -131,7 +131,23 @@ fn link(named: &[(String, String)], drawn: &[Rc<Drawn>]) -> Case {
         objects.push(Object { kind: kind.clone(), label: label.clone(), first, second });
     }
     objects.reverse();
+    share_data_disks(&mut objects);
     Case(objects)
+}
+
+/// Leaves each data disk to the first machine that names it: two at a time are refused.
+fn share_data_disks(objects: &mut [Object]) {
+    let mut users: BTreeMap<String, String> = BTreeMap::new();
+    for object in objects {
+        let address = object.address();
+        for config in [&mut object.first, &mut object.second].into_iter().flatten() {
+            let Some(disks) = config.get_mut("data_disks").and_then(Json::as_object_mut) else { continue };
+            disks.retain(|_, disk| {
+                let user = users.entry(disk.to_string()).or_insert_with(|| address.clone());
+                *user == address
+            });
+        }
+    }
 }
 
 /// Calls `found` with each reference, such as `homelab_pve_pool.a.name`.

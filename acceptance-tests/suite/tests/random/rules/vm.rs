@@ -254,6 +254,10 @@ pub(super) fn change(first: &mut Json, second: &mut Json) {
             }
         }
     }
+    // Proxmox VE takes no drive out of a protected machine, and the plan refuses to try.
+    if first["protection"] == true && second["protection"] == true && drops_a_drive(first, second) {
+        second["protection"] = json!(false);
+    }
     if first["template"] == true && second["template"] != true {
         first["protection"] = json!(false);
     }
@@ -266,4 +270,14 @@ pub(super) fn change(first: &mut Json, second: &mut Json) {
     } else {
         second["node_name"] = place;
     }
+}
+
+/// Whether a drive of the first configuration may not be in the second.
+fn drops_a_drive(first: &Json, second: &Json) -> bool {
+    let slots = |config: &Json| [keys(config, "disks"), keys(config, "cdroms")].concat();
+    let kept = slots(second);
+    slots(first).iter().any(|slot| !kept.contains(slot))
+        || ["efi_disk", "tpm_state"].iter().any(|name| is_set(first, name) && !is_set(second, name))
+        || is_set(first, "cloud_init") && first["cloud_init"]["slot"] != second["cloud_init"]["slot"]
+        || is_set(first, "cloud_init") && !is_set(second, "cloud_init")
 }
