@@ -120,9 +120,9 @@ pub(super) fn read(named: Named<'_, Cpu>, config: &VmConfig) -> Option<Cpu> {
     })
 }
 
-/// Writes what changes. A machine that is there and says no type is not made to say the default, for which it would have to
-/// be restarted.
-pub(super) fn write(cpu: Pair<'_, Cpu>, is_new: bool, out: &mut Writes<'_>) {
+/// Writes what changes. A machine that runs and says no type is not made to say the default, for which it would have to be
+/// restarted.
+pub(super) fn write(cpu: Pair<'_, Cpu>, is_off: bool, out: &mut Writes<'_>) {
     out.text("cores", cpu.wish(|c| &c.cores));
     out.text("sockets", cpu.wish(|c| &c.sockets));
     out.number("cpulimit", cpu.wish(|c| &c.limit));
@@ -138,7 +138,7 @@ pub(super) fn write(cpu: Pair<'_, Cpu>, is_new: bool, out: &mut Writes<'_>) {
                 option(property, "flags", wish.map(|flags| Vec::from_iter(flags.iter().cloned()).join(";")))
             }
         }
-        leading(property, cpu.filled(|c| &c.r#type), DEFAULT_TYPE, !is_new);
+        leading(property, cpu.filled(|c| &c.r#type), DEFAULT_TYPE, !is_off);
     });
 }
 

@@ -102,11 +102,7 @@ impl Machine<'_> {
             return Ok(());
         }
         let config = self.config().await?;
-        let owns = |slot: &String| {
-            let volume = disk::in_slot(&config, slot).and_then(|drive| drive.volume());
-            volume.and_then(|volume| volume.owner()) == Some(self.at.id)
-        };
-        if entries(want).any(|(slot, _)| owns(slot)) {
+        if entries(want).any(|(slot, _)| owner(&config, slot) == Some(self.at.id)) {
             self.attach_data_disks(Some(prior), want).await?;
         }
         Ok(())

@@ -36,8 +36,8 @@ const TYPES: [&str; 14] = [
 /// The graphics card that a machine's screen hangs on.
 #[derive(Clone, Debug, Default, PartialEq, Object)]
 pub struct Display {
-    /// Type. By default a clone has that of its template, any other `std`; `qxl` is for SPICE, where the number is that of the screens, `serial0` shows
-    /// that port instead, and `none` is for a machine with a graphics card of its node.
+    /// Type. By default a clone has that of its template, any other `std`; `qxl` is for SPICE, where the number is that of
+    /// the screens, `serial0` shows that port instead, and `none` is for a machine with a graphics card of its node.
     #[schema(wire = "type", validate = one_of(TYPES))]
     pub r#type: Defaulted<String>,
 
