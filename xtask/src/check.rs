@@ -1,12 +1,13 @@
 //! `check`: what a commit must pass before its tests are worth running.
 
 use crate::process::{command, show};
-use crate::{Outcome, duplicates, house, layers};
+use crate::{Outcome, duplicates, house, layers, named};
 
-/// Formatting, lints, house and import rules, and what is depended on.
+/// Formatting, lints, house and import rules, what the documents name, and what is depended on.
 pub fn run() -> Outcome {
     show(command("cargo", &["fmt", "--all", "--check"]))?;
     house::run()?;
+    named::run()?;
     let mut clippy = command("cargo", &["clippy", "--workspace", "--all-targets", "--"]);
     clippy.args(["--warn", "clippy::too_many_lines", "--deny", "warnings"]);
     show(clippy)?;

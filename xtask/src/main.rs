@@ -12,6 +12,7 @@ mod duplicates;
 mod house;
 mod layers;
 mod modules;
+mod named;
 mod process;
 mod scaffold;
 mod test;
@@ -49,7 +50,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         filter: Vec<String>,
     },
-    /// Check formatting, lints, import rules and generated files.
+    /// Check formatting, lints, house and import rules, and what the documents name.
     Check,
     /// Write the registry pages under `docs/` from the provider's schema, and the tables in the READMEs of the modules.
     Docs,
