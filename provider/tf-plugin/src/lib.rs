@@ -85,6 +85,7 @@ fn run<P: ProviderDefinition>(launch: &Launch, owner: Owner) -> Result<(), Start
         Owner::Parent(_) => handshake::line(network, &address, certificate, launch.multiplex),
         Owner::Terminal => handshake::reattach(P::NAME, network, &address),
     })?;
+    socket.sweep();
     let config = tls.map(|tls| tls.config);
     let served = runtime.block_on(lifecycle::serve(Server::new::<P>(), &socket, config, owner, signals));
     // Look-ups of names run on threads of their own and cannot be cancelled; they do not hold up the end.
