@@ -33,13 +33,13 @@ variable "size_gib" {
 }
 
 variable "backup_tier" {
-  description = "Backup tier by number, `0` to `4`, or by default name: `none`, `critical`, `standard`, `dev`, `cache`. Take it from the output `numbers` of the module `backup_tiers`, so that the tier's pool is there first."
+  description = "Backup tier by number, `0` to `4`, by default name (`none`, `critical`, `standard`, `dev`, `cache`), or by the name of a `homelab_backup_tier`. Take it from the output `numbers` of the module `backup_tiers`, so that the tier's pool is there first."
   type        = string
   nullable    = false
 
   validation {
-    condition     = contains(["0", "1", "2", "3", "4", "none", "critical", "standard", "dev", "cache"], var.backup_tier)
-    error_message = "The tier has to be `0` to `4`, or `none`, `critical`, `standard`, `dev` or `cache`. A tier with a name of its own is told by its number."
+    condition     = can(regex("^([0-4]|[0-9A-Za-z_-]*[A-Za-z_-][0-9A-Za-z_-]*)$", var.backup_tier))
+    error_message = "The tier has to be `0` to `4`, or the name of one, which is made of letters, digits, `-` and `_`."
   }
 }
 

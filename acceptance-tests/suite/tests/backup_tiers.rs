@@ -63,6 +63,8 @@ fn a_promise_that_the_calendar_breaks_is_refused_with_numbers_before_anything_is
             ("number = 1\n  schedule = \"daily 21:00\"", ["schedule", "daily 21:00"]),
             ("number = 0\n  retention_days = 30", ["Tier is never backed up", "1 to 4"]),
             ("number = 5", ["number", "between 0 and 4"]),
+            ("number = 2\n  name = \"critical\"", ["Name is of another tier", "default tier 1"]),
+            ("number = 2\n  name = \"1\"", ["name", "more than a number"]),
         ] {
             workspace.configure(&lab.provider_block(), &tier(arguments));
             let said = workspace.plan().failed().prose();
@@ -130,5 +132,113 @@ fn a_data_disk_is_warned_of_a_missing_pool_unless_it_depends_on_what_makes_it() 
         assert!(planned("", "backup_tier = 2"));
         assert!(!planned(tier, "backup_tier = homelab_backup_tier.this.number"));
         assert!(!planned(pool, "backup_tier = 2\n  depends_on = [homelab_pve_pool.this]"));
+    });
+}
+
+/// A disk of a tier.
+fn disk(tier: &str) -> String {
+    format!(
+        "resource \"homelab_pve_data_disk\" \"this\" {{\n  name = \"a\"\n  node_name = \"pve1\"\n  storage_name = \
+         \"local-lvm\"\n  size_gib = 1\n  deletion_protection = false\n  backup_tier = {tier}\n}}\n"
+    )
+}
+
+#[test]
+fn a_data_disk_asks_for_a_tier_by_the_name_that_somebody_has_given_it() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let wants = |name: &str, wanted: &str| {
+            let tier = tier(&format!("number = 3\n  name = \"{name}\""));
+            workspace.configure(&lab.provider_block(), &format!("{tier}{}", disk(wanted)));
+        };
+        let refused = |words: &[&str]| {
+            let said = workspace.plan().failed().prose();
+            assert!(words.iter().all(|word| said.contains(word)), "{words:?}: {said}");
+        };
+        let reference = "homelab_backup_tier.this.name";
+        // The same run makes the tier.
+        wants("databases", reference);
+        let planned = workspace.plan();
+        assert!(planned.code == Some(2) && !planned.text.contains("Pool does not exist"), "{}", planned.text);
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        let state = workspace.resource("homelab_pve_data_disk.this");
+        assert_eq!((&state["backup_tier"], &state["pool_name"]), (&"databases".into(), &"tier-3".into()));
+        // However it is spelled, it is the tier that it was.
+        for spelling in ["3", "\"dev\"", "\"databases\"", reference] {
+            wants("databases", spelling);
+            workspace.plan_is_empty();
+        }
+        // A name that is not one says which are.
+        wants("databases", "\"databasse\"");
+        refused(&[
+            "Backup tier does not exist",
+            "\"databasse\"",
+            "\"databases\" (3)",
+            "1 (critical)",
+            "backup_tier =",
+        ]);
+        // Whoever follows the name of a tier follows the tier, and whoever does not is told.
+        wants("db", reference);
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        wants("db", "\"databases\"");
+        refused(&["Backup tier does not exist", "\"db\" (3)"]);
+        // Two of one name are told apart by their numbers only.
+        wants("db", "\"db\"");
+        lab.request(
+            "POST",
+            "/api2/json/pools",
+            Some("{\"poolid\":\"tier-4\",\"comment\":\"Backup tier 4 (db); never backed up\"}"),
+        );
+        refused(&["Backup tier is ambiguous", "3 and 4"]);
+        lab.request("DELETE", "/api2/json/pools/tier-4", None);
+        workspace.plan_is_empty();
+        // Whoever only says the name is destroyed in no order.
+        workspace.configure(&lab.provider_block(), &tier("number = 3\n  name = \"db\""));
+        workspace.apply().ok();
+        workspace.destroy().ok();
+        assert_eq!(lab.pools(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_name_that_goes_to_another_tier_takes_the_disk_along_and_the_plan_says_so() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let tiers = |first: &str, second: &str| {
+            let tier = |label: &str, number: u8, name: &str| {
+                format!(
+                    "resource \"homelab_backup_tier\" \"{label}\" {{\n  number = {number}\n  name = \"{name}\"\n}}\n"
+                )
+            };
+            let disk = disk("\"files\"")
+                .replace("\n}", "\n  depends_on = [homelab_backup_tier.a, homelab_backup_tier.b]\n}");
+            workspace.configure(
+                &lab.provider_block(),
+                &format!("{}{}{disk}", tier("a", 1, first), tier("b", 2, second)),
+            );
+        };
+        tiers("files", "other");
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert_eq!(workspace.resource("homelab_pve_data_disk.this")["pool_name"], "tier-1");
+        tiers("other", "files");
+        let said = workspace.plan().prose();
+        assert!(said.contains("\"tier-1\" -> \"tier-2\""), "{said}");
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        let state = workspace.resource("homelab_pve_data_disk.this");
+        assert_eq!((&state["backup_tier"], &state["pool_name"]), (&"files".into(), &"tier-2".into()));
+        let holder = state["holder_vm_id"].as_u64();
+        let members = lab.get("/api2/json/pools?poolid=tier-2")["data"][0]["members"].clone();
+        assert_eq!(members[0]["vmid"].as_u64(), holder, "{members}");
+        // A comment that a person changed does not take the disk out of its tier.
+        lab.request("PUT", "/api2/json/pools?poolid=tier-2", Some("{\"comment\":\"theirs\"}"));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
     });
 }

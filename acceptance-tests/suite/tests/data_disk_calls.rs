@@ -11,9 +11,13 @@ const ATTACH: usize = 14;
 const SHARED: usize = 5;
 
 fn disks(count: usize) -> String {
+    disks_of("1", count)
+}
+
+fn disks_of(tier: &str, count: usize) -> String {
     format!(
         "resource \"homelab_pve_data_disk\" \"many\" {{\n  count = {count}\n  name = \"d-${{count.index}}\"\n  node_name = \
-         \"pve1\"\n  storage_name = \"shared\"\n  size_gib = 2\n  backup_tier = 1\n  deletion_protection = false\n}}\n"
+         \"pve1\"\n  storage_name = \"shared\"\n  size_gib = 2\n  backup_tier = \"{tier}\"\n  deletion_protection = false\n}}\n"
     )
 }
 
@@ -68,6 +72,28 @@ fn a_refresh_of_machines_with_disks_takes_two_calls_for_each() {
         workspace.plan_is_empty();
         let calls = lab.calls_since(before);
         assert!(calls.len() <= 5 * (2 + 2) + SHARED, "{}: {calls:#?}", calls.len());
+        workspace.destroy().ok();
+    });
+}
+
+#[test]
+fn the_name_of_a_tier_costs_one_call_a_run_and_numbers_and_default_names_none() {
+    with_each_cli(|cli| {
+        let (lab, workspace) = (lab(), Workspace::new(cli));
+        let comment = json!({ "comment": "Backup tier 1 (databases); never backed up" });
+        lab.request("PUT", "/api2/json/pools?poolid=tier-1", Some(&comment.to_string()));
+        apply(&lab, &workspace, &disks(5));
+        let refresh = |tier: &str| {
+            workspace.configure(&lab.provider_block(), &disks_of(tier, 5));
+            let before = lab.calls();
+            workspace.plan_is_empty();
+            lab.calls_since(before)
+        };
+        let by_number = refresh("1");
+        assert_eq!(refresh("critical").len(), by_number.len());
+        let by_name = refresh("databases");
+        assert_eq!(by_name.len(), by_number.len() + 1, "{by_name:#?}");
+        assert_eq!(by_name.iter().filter(|call| call.ends_with("/pools")).count(), 1, "{by_name:#?}");
         workspace.destroy().ok();
     });
 }

@@ -7,6 +7,7 @@ use tf_framework::prelude::*;
 
 use crate::errors::{self, Explain as _};
 use crate::memory::{Expected, Memory};
+use crate::resources::backup::TierNames;
 use crate::resources::pve::data_disk::uses;
 use crate::resources::pve::network::batch::Batches;
 use crate::resources::pve::vm::{Creations, Planned, Shelf};
@@ -105,6 +106,19 @@ impl Cx {
     pub(crate) async fn forget_backup_jobs(&self) {
         if let Some(memory) = self.memory() {
             memory.forget_backup_jobs().await;
+        }
+    }
+
+    /// What the backup tiers are called.
+    pub(crate) async fn tier_names(&self) -> pve_client::Result<TierNames> {
+        let (Ok(pve), Some(memory)) = (self.pve(), self.memory()) else { return Ok(TierNames::default()) };
+        memory.tier_names(&pve).await
+    }
+
+    /// Forgets what the backup tiers are called, after a change of them.
+    pub(crate) async fn forget_tier_names(&self) {
+        if let Some(memory) = self.memory() {
+            memory.forget_tier_names().await;
         }
     }
 

@@ -9,6 +9,8 @@ use pve_client::{
 };
 use tokio::sync::Mutex;
 
+use crate::resources::backup::TierNames;
+use crate::resources::backup::tier_number::TierNumber;
 use crate::resources::pve::vm::PassedThrough;
 
 /// Answers of one run.
@@ -18,6 +20,8 @@ pub(crate) struct Memory {
     privileges: Mutex<Option<Arc<BTreeSet<String>>>>,
     time_zones: Mutex<Option<Arc<BTreeMap<NodeName, String>>>>,
     backup_jobs: Mutex<Option<Arc<Vec<BackupJob>>>>,
+    tier_names: Mutex<Option<Arc<TierNames>>>,
+    planned_tiers: SyncMutex<BTreeMap<TierNumber, Option<String>>>,
     secrets: SyncMutex<BTreeMap<TokenId, Secret>>,
     expected: SyncMutex<BTreeSet<Expected>>,
     bridges: Mutex<BTreeMap<NodeName, Arc<BTreeSet<InterfaceName>>>>,
@@ -139,6 +143,35 @@ impl Memory {
     /// Forgets the backup jobs, after a change of them.
     pub(crate) async fn forget_backup_jobs(&self) {
         *self.backup_jobs.lock().await = None;
+    }
+
+    /// What the backup tiers are called once what this run plans is done. The pools are asked once.
+    pub(crate) async fn tier_names(&self, pve: &Pve) -> pve_client::Result<TierNames> {
+        let mut known = pve.scope().run(self.tier_names.lock()).await?;
+        let names = match known.as_ref() {
+            Some(names) => names.clone(),
+            None => {
+                let names = Arc::new(TierNames::of(&pve.pools().await?));
+                *known = Some(names.clone());
+                names
+            }
+        };
+        let planned = self.planned_tiers.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(names.after(&planned))
+    }
+
+    /// Forgets what the backup tiers are called, after a change of them.
+    pub(crate) async fn forget_tier_names(&self) {
+        *self.tier_names.lock().await = None;
+    }
+
+    /// Notes what a tier is to be called; nothing for one that goes, unless another plan makes it.
+    pub(crate) fn plan_tier(&self, number: TierNumber, name: Option<String>) {
+        let mut planned = self.planned_tiers.lock().unwrap_or_else(PoisonError::into_inner);
+        match name {
+            Some(_) => drop(planned.insert(number, name)),
+            None => drop(planned.entry(number).or_insert(None)),
+        }
     }
 
     /// Keeps the secret of a token, which the service tells only once, until the state is read back.

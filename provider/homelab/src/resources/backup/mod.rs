@@ -5,10 +5,14 @@ mod keep;
 pub(crate) mod policy;
 mod schedule;
 mod tier;
+mod tier_names;
 pub(crate) mod tier_number;
 mod zones;
 
 use tf_framework::Registry;
+
+pub(crate) use tier::is_tier_name;
+pub(crate) use tier_names::TierNames;
 
 use crate::cx::Cx;
 

@@ -1,6 +1,6 @@
 //! `homelab_backup_tier`: what a class of data is promised, and the pool that its guests are in.
 
-use backup_policy::{CalendarEvent, Keep, Timestamp};
+use backup_policy::{CalendarEvent, Keep, Tier, Timestamp};
 use pve_client::{PoolEdit, PoolName};
 use tf_framework::prelude::*;
 
@@ -30,8 +30,9 @@ pub struct BackupTier {
     #[schema(replace, validate = range(0, 4))]
     pub number: i64,
 
-    /// Name of the tier. Default: `none`, `critical`, `standard`, `dev` or `cache`, by the number.
-    #[schema(validate = length(1, 40), validate = matches("made of letters, digits, `-` and `_`", is_word))]
+    /// Name of the tier, by which a `homelab_pve_data_disk` can ask for it. Default: `none`, `critical`, `standard`, `dev`
+    /// or `cache`, by the number; none of these can be the name of a tier of another number.
+    #[schema(validate = length(1, 40), validate = matches("made of letters, digits, `-` and `_`, and more than a number", is_tier_name))]
     pub name: Defaulted<String>,
 
     /// When backups start, as a calendar event of Proxmox VE. Default: that of the default tier with the number, at 21:00
@@ -68,8 +69,27 @@ pub struct BackupTier {
     pub pool_name: Computed<PoolName>,
 }
 
-fn is_word(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+/// Whether a tier can be called so: not as a number, because that names a tier too.
+pub(crate) fn is_tier_name(text: &str) -> bool {
+    (1..=40).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        && !text.chars().all(|c| c.is_ascii_digit())
+}
+
+/// A name of a default tier always stands for that tier.
+fn check_name(number: Option<i64>, name: &str, out: &mut Diagnostics) {
+    let Some(default) = Tier::default_named(name) else { return };
+    if number.is_some_and(|number| number != i64::from(default.number)) {
+        out.error(
+            "name",
+            "Name is of another tier",
+            format!(
+                "{name:?} is what the default tier {} is called, and whoever asks for that name gets that tier. Choose \
+                 another name.",
+                default.number
+            ),
+        );
+    }
 }
 
 /// The arguments that only a tier with a promise has.
@@ -169,6 +189,19 @@ impl BackupTier {
     }
 }
 
+/// Notes what the tiers are called once the plan is done, for the plans of data disks that ask for one by name.
+fn note_names(cx: &Cx, plan: &Plan<'_, BackupTier>) {
+    let Some(memory) = cx.memory() else { return };
+    let planned = plan.want().and_then(|want| Some((want.tier().ok()?, want.name.known()?.clone())));
+    let before = plan.prior.as_ref().and_then(|prior| prior.tier().ok());
+    if let Some(before) = before.filter(|before| planned.as_ref().is_none_or(|(now, _)| now != before)) {
+        memory.plan_tier(before, None);
+    }
+    if let Some((number, name)) = planned {
+        memory.plan_tier(number, Some(name));
+    }
+}
+
 fn pool_of(number: TierNumber) -> Result<PoolName> {
     number.pool().map_err(|error| Diagnostic::bug(format!("Tier {number} has no pool: {error}.")).into())
 }
@@ -193,6 +226,9 @@ impl Resource for BackupTier {
                 );
             }
         }
+        if let Some(name) = config.attribute("name").as_str() {
+            check_name(number, name, out);
+        }
         PruneBackups::validate(config.attribute("prune_backups"), &"prune_backups".into(), out);
     }
 
@@ -213,6 +249,7 @@ impl Resource for BackupTier {
             said.into_vec().into_iter().for_each(|diagnostic| plan.push(diagnostic));
         }
         let Some(tier) = tier else { return Ok(()) };
+        note_names(cx, plan);
         if let (None, Ok(number)) = (&plan.prior, tier.tier()) {
             cx.expect(Expected::Pool(pool_of(number)?));
         }
@@ -234,6 +271,7 @@ impl Resource for BackupTier {
                 || pve.create_pool(&pool, Some(&comment)),
             )
             .await?;
+        cx.forget_tier_names().await;
         Ok(number)
     }
 
@@ -247,6 +285,7 @@ impl Resource for BackupTier {
         let pool = pool_of(*id)?;
         let edit = PoolEdit { comment: Some(change.want.policy()?.comment()), ..PoolEdit::default() };
         let done = cx.pve()?.edit_pool(&pool, &edit).await;
+        cx.forget_tier_names().await;
         done.explain::<Self>(cx, format_args!("change pool {:?}", pool.as_str()))
     }
 

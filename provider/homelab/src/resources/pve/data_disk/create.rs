@@ -10,6 +10,8 @@ use super::holder::{self, Holder, TAG};
 use super::id::{DataDiskId, DataDiskReference};
 use super::model::DataDisk;
 use super::record::Record;
+use super::tier::BackupTier;
+use super::tier_reference;
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
 use crate::resources::pve::vm::{Creations, Held, nonce};
@@ -44,6 +46,7 @@ struct Create<'a> {
     pve: Pve,
     creations: &'a Creations,
     want: &'a DataDisk,
+    tier: BackupTier,
     fingerprint: String,
 }
 
@@ -51,12 +54,13 @@ struct Create<'a> {
 pub(super) async fn create(cx: &Cx, want: &DataDisk) -> Result<DataDiskReference> {
     let pve = cx.pve()?;
     let creations = cx.creations().ok_or_else(errors::pve_not_configured)?;
-    let create = Create { cx, pve, creations, want, fingerprint: fingerprint(want) };
+    let tier = tier_reference::settled(cx, want).await?;
+    let create = Create { cx, pve, creations, want, tier, fingerprint: fingerprint(want) };
     if let Some(left) = create.leftover().await? {
         note(cx, &left.id());
         cx.operation().created(&left.id());
         tracing::info!(vm_id = left.at.id.number(), "taking over what an interrupted apply left");
-        super::update::settle(cx, &create.pve, left.clone(), want, true).await?;
+        super::update::settle(cx, &create.pve, left.clone(), (want, tier), true).await?;
         return Ok(left.id().into());
     }
     create.make().await.map(DataDiskReference::from)
@@ -175,7 +179,7 @@ impl Create<'_> {
             creating: Some(self.fingerprint.clone()),
             name: want.name.clone(),
             serial: id.serial(),
-            tier: want.backup_tier,
+            tier: self.tier,
             former_tier: None,
             next: None,
             ownership: want.owner(),
@@ -193,7 +197,7 @@ impl Create<'_> {
             .set("scsihw", "virtio-scsi-single")
             .set("scsi0", drive)
             .bool("protection", true)
-            .opt("pool", want.backup_tier.pool())
+            .opt("pool", self.tier.pool())
     }
 }
 

@@ -17,6 +17,7 @@ mod sight;
 mod steps;
 mod storage;
 mod tier;
+mod tier_reference;
 mod update;
 pub(super) mod user;
 pub(crate) mod uses;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use pve_client::{NodeName, StorageName, VmId};
 use tf_framework::prelude::*;
 
-use super::tier::BackupTier;
+use super::tier_reference::TierReference;
 
 /// A disk with a life of its own, apart from any machine.
 ///
@@ -45,9 +45,10 @@ pub struct DataDisk {
     pub size_gib: u64,
 
     /// Backup tier, by number or name: `0` or `none` is never backed up, `1` or `critical`, `2` or `standard`, `3` or
-    /// `dev`, and `4` or `cache` are backed up by the job of the pool `tier-1` to `tier-4`, which must exist.
+    /// `dev`, and `4` or `cache` are backed up by the job of the pool `tier-1` to `tier-4`, which must exist. The `name` of
+    /// any other `homelab_backup_tier` will do too.
     #[schema(parse, wire = "tier")]
-    pub backup_tier: BackupTier,
+    pub backup_tier: TierReference,
 
     /// Whether the disk cannot be destroyed. Set it to `false` and apply before you destroy the disk.
     #[schema(default = true)]

@@ -90,7 +90,7 @@ fn rest(
         node_name,
         storage_name,
         size_gib: prior.map_or(0, |prior| prior.size_gib),
-        backup_tier: record.tier,
+        backup_tier: DataDisk::reference(prior, record.tier),
         deletion_protection: prior.map_or(true.into(), |prior| prior.deletion_protection.clone()),
         tags: match prior {
             Some(prior) => prior.tags.as_ref().map(|_| tags),

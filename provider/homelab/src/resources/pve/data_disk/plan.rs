@@ -7,7 +7,7 @@ use super::coverage::is_own;
 use super::holder::machine_name;
 use super::model::{DataDisk, Ownership};
 use super::tier::BackupTier;
-use super::{create, delete, observe, privileges, storage, update};
+use super::{create, delete, observe, privileges, storage, tier_reference, update};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::{preflight, presence};
@@ -20,7 +20,8 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
         }
         return permissions(cx, plan).await;
     }
-    if let Some(tier) = plan.planned.attribute("backup_tier").as_str().and_then(|text| text.parse().ok()) {
+    let tier = tier_reference::planned(cx, plan).await?;
+    if let Some(tier) = tier {
         plan.set("pool_name", update::pool_of(tier));
     }
     match plan.prior.clone() {
@@ -28,7 +29,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
         Some(prior) => {
             if preflight::changes(plan) {
                 change(&prior, plan);
-                change_tier(cx, &prior, plan).await?;
+                change_tier(cx, &prior, tier, plan).await?;
                 check_target(cx, &prior, plan).await?;
                 move_attached(cx, &prior, plan).await?;
             }
@@ -211,10 +212,15 @@ fn change(prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) {
 }
 
 /// Says what a new tier means for the machine that uses the disk.
-async fn change_tier(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
-    let wanted =
-        plan.planned.attribute("backup_tier").as_str().and_then(|text| text.parse::<BackupTier>().ok());
-    let Some(wanted) = wanted.filter(|wanted| *wanted != prior.backup_tier) else { return Ok(()) };
+async fn change_tier(
+    cx: &Cx,
+    prior: &DataDisk,
+    wanted: Option<BackupTier>,
+    plan: &mut Plan<'_, DataDisk>,
+) -> Result<()> {
+    let Some(wanted) = wanted.filter(|wanted| prior.tier() != Some(*wanted)) else { return Ok(()) };
+    // A name may have come to stand for another tier.
+    plan.mark_unknown("effective_tier");
     let Ok(pve) = cx.pve() else { return Ok(()) };
     let cluster = pve.cluster().await.explain::<DataDisk>(cx, "list what is in the cluster")?;
     check_pool(cx, &cluster, plan);

@@ -1,6 +1,7 @@
 //! What a login must be allowed for a change of a data disk: mostly what the holder, which is a machine, needs.
 
 use super::model::DataDisk;
+use super::tier::BackupTier;
 use crate::preflight::{Need, need, need_below};
 
 /// What each setting of a new holder needs (qemu-server 9.2.6, `API2/Qemu.pm`).
@@ -16,8 +17,11 @@ const HOLDER: [&[&str]; 5] = [
 pub(super) fn needs(prior: Option<&DataDisk>, want: Option<&DataDisk>) -> Vec<Need> {
     match (prior, want) {
         (None, Some(want)) => {
-            let mut needs: Vec<Need> = HOLDER.into_iter().map(|any_of| on_new(want, any_of)).collect();
-            needs.push(space(want));
+            let mut needs = vec![space(want)];
+            // Before the tier is known, nobody knows which pool may grant the rest.
+            if let Some(tier) = want.tier() {
+                needs.extend(HOLDER.into_iter().map(|any_of| on_new(tier, any_of)));
+            }
             needs
         }
         (Some(prior), Some(want)) => change(prior, want),
@@ -41,8 +45,10 @@ fn change(prior: &DataDisk, want: &DataDisk) -> Vec<Need> {
         needs.extend(on_holder(prior, &["VM.Migrate"]));
     }
     needs.extend(on_holder(prior, &["VM.Config.Options"]));
-    if prior.backup_tier != want.backup_tier {
-        let pools = [prior.backup_tier.pool(), want.backup_tier.pool()].into_iter().flatten();
+    if let (Some(before), Some(after)) = (prior.tier(), want.tier())
+        && before != after
+    {
+        let pools = [before.pool(), after.pool()].into_iter().flatten();
         needs.extend(pools.map(|pool| need(format!("/pool/{pool}"), &["Pool.Allocate"])));
     }
     needs
@@ -53,8 +59,8 @@ fn space(want: &DataDisk) -> Need {
 }
 
 /// Of the pool in which the holder is made, or of whatever ID it gets.
-fn on_new(want: &DataDisk, any_of: &'static [&'static str]) -> Need {
-    match want.backup_tier.pool() {
+fn on_new(tier: BackupTier, any_of: &'static [&'static str]) -> Need {
+    match tier.pool() {
         Some(pool) => need(format!("/pool/{pool}"), any_of).or_below("/vms"),
         None => need_below("/vms", any_of),
     }
@@ -63,7 +69,7 @@ fn on_new(want: &DataDisk, any_of: &'static [&'static str]) -> Need {
 fn on_holder(disk: &DataDisk, any_of: &'static [&'static str]) -> Option<Need> {
     let id = disk.holder_vm_id.known()?;
     let need = need(format!("/vms/{id}"), any_of);
-    Some(match disk.backup_tier.pool() {
+    Some(match disk.tier().and_then(BackupTier::pool) {
         Some(pool) => need.or_on([format!("/pool/{pool}")]),
         None => need,
     })

@@ -12,10 +12,10 @@ pub struct BackupTier(u8);
 
 /// A text that is no tier.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is no backup tier; the tiers are {list}", list = names())]
+#[error("{0:?} is no backup tier; the tiers are {list}, and those of a name of your own", list = names())]
 pub struct NoTier(String);
 
-fn names() -> String {
+pub(super) fn names() -> String {
     let names = DEFAULT_TIERS.iter().map(|tier| format!("{} ({})", tier.number, tier.name));
     names.collect::<Vec<_>>().join(", ")
 }

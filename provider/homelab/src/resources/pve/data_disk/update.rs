@@ -11,7 +11,7 @@ use super::record::Record;
 use super::sight::Sight;
 use super::tier::BackupTier;
 use super::work::Work;
-use super::{companions, create, storage};
+use super::{companions, create, storage, tier_reference};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -26,7 +26,8 @@ pub(super) async fn update(cx: &Cx, id: &DataDiskReference, change: Change<'_, D
     let found = super::holder::find(cx, &pve, id, Some(&prior.node_name)).await?;
     let mut holder = found.ok_or_else(|| gone(&id.to_string()))?;
     holder.look_for_user(cx, &pve).await?;
-    settle(cx, &pve, holder, want, prior.tags.is_some()).await
+    let tier = tier_reference::settled(cx, want).await?;
+    settle(cx, &pve, holder, (want, tier), prior.tags.is_some()).await
 }
 
 fn gone(id: &str) -> Error {
@@ -39,8 +40,15 @@ fn gone(id: &str) -> Error {
     )
 }
 
-/// Makes a disk what is wanted. `had_tags`: the state names tags, which go if the configuration names none any more.
-pub(super) async fn settle(cx: &Cx, pve: &Pve, found: Holder, want: &DataDisk, had_tags: bool) -> Result<()> {
+/// Makes a disk what is wanted, in a tier. `had_tags`: the state names tags, which go if the configuration names none any
+/// more.
+pub(super) async fn settle(
+    cx: &Cx,
+    pve: &Pve,
+    found: Holder,
+    (want, tier): (&DataDisk, BackupTier),
+    had_tags: bool,
+) -> Result<()> {
     let id = found.id();
     let Some(mut work) = Work::begin(cx, pve, &id, Some(&found.at.node)).await? else {
         return Err(gone(&id.to_string()));
@@ -50,15 +58,15 @@ pub(super) async fn settle(cx: &Cx, pve: &Pve, found: Holder, want: &DataDisk, h
     }
     // What an earlier apply began goes on, unless it is not wanted any more.
     work.storage = work.is_moving().then(|| want.storage_name.clone());
-    describe(cx, pve, &mut work.holder, want, had_tags).await?;
-    coverage::place_holder(cx, pve, &work.holder, want.backup_tier).await?;
+    describe(cx, pve, &mut work.holder, (want, tier), had_tags).await?;
+    coverage::place_holder(cx, pve, &work.holder, tier).await?;
     let sight = work.sight().await?;
     let sight = work.bring(&Work::settled_goal(&sight), None).await?;
     let used = sight.user.as_ref().is_some_and(|user| user.bus.is_some());
     let bus = work.bus(&sight);
     if let Some((at, ..)) = bus.as_ref().filter(|_| used) {
         let mut backups = Backups::default();
-        let before = work.holder.record.former_tier.unwrap_or(want.backup_tier);
+        let before = work.holder.record.former_tier.unwrap_or(tier);
         backups.after(cx, pve, at, before).await?;
         // One that has left a pool of the user's own may have companions still.
         if !backups.is_in_own_pool() {
@@ -75,7 +83,13 @@ pub(super) async fn settle(cx: &Cx, pve: &Pve, found: Holder, want: &DataDisk, h
 }
 
 /// Brings the holder's name, tags and record up to date.
-async fn describe(cx: &Cx, pve: &Pve, holder: &mut Holder, want: &DataDisk, had_tags: bool) -> Result<()> {
+async fn describe(
+    cx: &Cx,
+    pve: &Pve,
+    holder: &mut Holder,
+    (want, tier): (&DataDisk, BackupTier),
+    had_tags: bool,
+) -> Result<()> {
     let tags = create::tags(want);
     let present: Vec<String> = holder.config.tags().into_iter().collect();
     let mut set = Params::new();
@@ -86,10 +100,10 @@ async fn describe(cx: &Cx, pve: &Pve, holder: &mut Holder, want: &DataDisk, had_
         set.push("name", machine_name(&want.name));
     }
     rewrite(cx, pve, holder, set, |before| {
-        let changes = before.tier != want.backup_tier && before.at.is_some();
+        let changes = before.tier != tier && before.at.is_some();
         Record {
             name: want.name.clone(),
-            tier: want.backup_tier,
+            tier,
             former_tier: if changes { before.former_tier.or(Some(before.tier)) } else { before.former_tier },
             ownership: want.owner(),
             creating: None,
