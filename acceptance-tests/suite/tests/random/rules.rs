@@ -11,7 +11,7 @@ pub fn mend(kind: &str, label: &str, first: &mut Json, second: &mut Json) {
         one(kind, label, config);
     }
     if kind == "homelab_pve_vm" {
-        vm::change(first, second);
+        vm::change(label, first, second);
     }
     if kind == "homelab_pve_data_disk" {
         data_disk_change(first, second);

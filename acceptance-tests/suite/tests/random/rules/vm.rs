@@ -17,18 +17,11 @@ pub(super) fn one(label: &str, config: &mut Json) {
         unset(config, "started");
         unset(config, "data_disks");
     }
-    if label.starts_with('u') || label.starts_with('v') {
-        unpluggable(config);
-    }
     place(config);
     slots(config);
     disks(config);
     devices::mend(label, config);
     boot_order(config);
-    // The default is not told from nothing, unless it stands beside something else.
-    if config["cpu"]["type"] == "kvm64" {
-        config["cpu"]["cores"] = json!(2);
-    }
     let size = config["memory"]["size_mib"].as_u64().unwrap_or(512);
     if config["memory"]["minimum_mib"].as_u64().is_some_and(|least| least > size) {
         config["memory"]["minimum_mib"] = json!(size);
@@ -73,15 +66,6 @@ fn clone(label: &str, config: &mut Json) {
         *disk = json!({});
     }
     unset(disk, "import_from");
-}
-
-/// A data disk leaves a running machine only if disks can be unplugged.
-fn unpluggable(config: &mut Json) {
-    if let Some(features) = config.get_mut("hotplug").and_then(Json::as_array_mut)
-        && !features.contains(&json!("disk"))
-    {
-        features.push(json!("disk"));
-    }
 }
 
 /// One device for each slot, and with the chipset `q35` no slots that it lacks.
@@ -132,10 +116,6 @@ fn disks(config: &mut Json) {
             disk["storage_name"] = json!("local-lvm");
         }
         raw_without_files(disk);
-        // It could be grown only after a restart.
-        if !slot.starts_with("scsi") && !slot.starts_with("virtio") && is_set(disk, "size_gib") {
-            unset(disk, "import_from");
-        }
         if is_set(disk, "import_from") {
             // The image has three.
             if disk["size_gib"].as_u64().is_some_and(|size| size < 3) {
@@ -224,7 +204,7 @@ fn cloud_init(config: &mut Json) {
 }
 
 /// Disks do not shrink, and what is protected cannot be replaced.
-pub(super) fn change(first: &mut Json, second: &mut Json) {
+pub(super) fn change(label: &str, first: &mut Json, second: &mut Json) {
     for (slot, disk) in entries_mut(second, "disks") {
         let before = &first["disks"][slot];
         if before.is_null() {
@@ -234,6 +214,16 @@ pub(super) fn change(first: &mut Json, second: &mut Json) {
         if disk["size_gib"].as_u64().is_some_and(|size| size < had) {
             disk["size_gib"] = json!(had);
         }
+    }
+    // What comes and goes only with a restart, and has to, wants one.
+    let unplugs = takes_disks(first);
+    let lets_go = unplugs || !(label.starts_with('u') || label.starts_with('v'));
+    let grows = entries_mut(second, "disks").any(|(slot, disk)| {
+        let is_hot = unplugs && (slot.starts_with("scsi") || slot.starts_with("virtio"));
+        !is_hot && is_set(disk, "import_from") && is_set(disk, "size_gib")
+    });
+    if grows || !lets_go {
+        unset(second, "reboot_when_needed");
     }
     // Documents that are not changed are not on the disc, which is what an import knows.
     if second["cloud_init"]["user_data_change"] == "ignore"
@@ -270,6 +260,11 @@ pub(super) fn change(first: &mut Json, second: &mut Json) {
     } else {
         second["node_name"] = place;
     }
+}
+
+/// Whether a running machine takes disks and gives them.
+fn takes_disks(config: &Json) -> bool {
+    config["hotplug"].as_array().is_none_or(|features| features.contains(&json!("disk")))
 }
 
 /// Whether a drive of the first configuration may not be in the second.

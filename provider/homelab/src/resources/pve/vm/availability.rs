@@ -71,7 +71,8 @@ pub(super) fn must_be_stopped(at: &VmAddress) -> Error {
         "VM has to be stopped",
         format!(
             "VM {} on node {:?} runs, and the manager of high availability keeps it running. Proxmox VE changes the storage \
-             of `tpm_state` and `cloud_init.slot` only while a machine is stopped. Set the `state` of its HA resource to \
+             of `tpm_state` and `cloud_init.slot` only while a machine is stopped, and without `disk` in `hotplug` a data disk \
+             leaves only then. Set the `state` of its HA resource to \
              `stopped`, apply this change, and set it to `started` again.",
             at.id,
             at.node.as_str()

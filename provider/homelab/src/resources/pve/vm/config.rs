@@ -133,8 +133,7 @@ pub(super) fn write<'a>(vm: Pair<'_, Vm>, marker: &Marker, current: &'a VmConfig
     out.flag("acpi", vm.flag(|vm| &vm.acpi));
     out.flag("kvm", vm.flag(|vm| &vm.kvm));
     out.flag("localtime", vm.flag(|vm| &vm.local_time));
-    let is_off = vm.prior.is_none_or(|vm| !vm.is_started());
-    cpu::write(vm.of(|vm| &vm.cpu), is_off, &mut out);
+    cpu::write(vm.of(|vm| &vm.cpu), &mut out);
     memory::write(vm.of(|vm| &vm.memory), &mut out);
     agent::write(vm.of(|vm| &vm.agent), &mut out);
     disk::write(vm.of(|vm| &vm.disks), &mut out);

@@ -1,6 +1,6 @@
 //! Processors of a machine.
 
-use pve_client::VmConfig;
+use pve_client::{PendingChange, PropertyString, VmConfig, VmPending};
 use tf_framework::prelude::*;
 
 use super::named::{Named, Pair};
@@ -120,9 +120,15 @@ pub(super) fn read(named: Named<'_, Cpu>, config: &VmConfig) -> Option<Cpu> {
     })
 }
 
-/// Writes what changes. A machine that runs and says no type is not made to say the default, for which it would have to be
-/// restarted.
-pub(super) fn write(cpu: Pair<'_, Cpu>, is_off: bool, out: &mut Writes<'_>) {
+/// Whether it says anything but the type.
+fn says_more(cpu: &Cpu) -> bool {
+    let none = cpu.flags.clone().filter(BTreeSet::is_empty);
+    *cpu != Cpu { r#type: cpu.r#type.clone(), flags: none, ..Cpu::default() }
+}
+
+/// Writes what changes. A default type is written where nothing else would tell an import of the block.
+pub(super) fn write(cpu: Pair<'_, Cpu>, out: &mut Writes<'_>) {
+    let is_told = cpu.prior.is_some() && cpu.want.is_some_and(says_more);
     out.text("cores", cpu.wish(|c| &c.cores));
     out.text("sockets", cpu.wish(|c| &c.sockets));
     out.number("cpulimit", cpu.wish(|c| &c.limit));
@@ -138,8 +144,23 @@ pub(super) fn write(cpu: Pair<'_, Cpu>, is_off: bool, out: &mut Writes<'_>) {
                 option(property, "flags", wish.map(|flags| Vec::from_iter(flags.iter().cloned()).join(";")))
             }
         }
-        leading(property, cpu.filled(|c| &c.r#type), DEFAULT_TYPE, !is_off);
+        leading(property, cpu.filled(|c| &c.r#type), DEFAULT_TYPE, is_told);
     });
+}
+
+/// What waits for a start of a machine. A type that is written where the default was meant changes nothing for the guest,
+/// and nobody need restart it for that.
+pub(super) fn waiting(pending: &VmPending) -> BTreeSet<String> {
+    let meant = |text: &Option<String>| {
+        let text = text.as_deref().unwrap_or(DEFAULT_TYPE);
+        let mut meant = PropertyString::parse(text, TYPE).unwrap_or_default();
+        meant.default.get_or_insert_with(|| DEFAULT_TYPE.to_owned());
+        meant
+    };
+    let is_same =
+        |option: &PendingChange| option.key == "cpu" && meant(&option.pending) == meant(&option.value);
+    let waits = pending.options.iter().filter(|option| option.waits() && !is_same(option));
+    waits.map(|option| option.key.clone()).collect()
 }
 
 /// Whether two types are the same to the guest: a machine that says none has the default.
@@ -185,6 +206,27 @@ pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_default_that_is_written_down_waits_for_nothing() {
+        let change = |key: &str, value: Option<&str>, pending: Option<&str>| PendingChange {
+            key: key.to_owned(),
+            value: value.map(str::to_owned),
+            pending: pending.map(str::to_owned),
+            delete: pending.is_none(),
+        };
+        let waits = |value, pending| {
+            let options = vec![change("cpu", value, pending)];
+            !waiting(&VmPending { options, digest: None }).is_empty()
+        };
+        assert!(!waits(None, Some("kvm64")));
+        assert!(!waits(Some("cputype=kvm64"), None));
+        assert!(waits(None, Some("host")));
+        assert!(waits(Some("kvm64,flags=+aes"), None));
+        assert!(waits(Some("host"), Some("kvm64")));
+        let options = vec![change("cores", Some("1"), Some("2"))];
+        assert_eq!(waiting(&VmPending { options, digest: None }), BTreeSet::from(["cores".to_owned()]));
+    }
 
     #[test]
     fn an_affinity_is_numbers_and_ranges() {

@@ -300,7 +300,7 @@ impl<'a> Create<'a> {
             Made::New(_) if !imports(want) && !want.has_documents() => {}
             Made::New(_) => {
                 let config = machine.config().await?;
-                machine.settle_volumes(want, &config).await?;
+                machine.settle_volumes(want, &config, false).await?;
                 machine.insert_first_disc(want, config).await?;
             }
             Made::Raw(_) => {
@@ -320,7 +320,7 @@ impl<'a> Create<'a> {
                 machine.converge(whole, &marker, config).await?;
                 machine.clear_unused(want, want).await?;
                 config = if imports(want) { machine.config().await? } else { before };
-                machine.settle_volumes(want, &config).await?;
+                machine.settle_volumes(want, &config, false).await?;
             }
         }
         machine.attach_data_disks(None, want).await?;

@@ -21,18 +21,26 @@ fn entries(vm: &Vm) -> impl Iterator<Item = (&String, &DataDiskId)> {
     vm.data_disks.iter().flatten()
 }
 
+/// The disks that a machine is not to have any more, or not in that slot.
+fn unwanted<'a>(prior: &'a Vm, want: &'a Vm) -> impl Iterator<Item = (&'a String, &'a DataDiskId)> {
+    let stays = |slot: &String, id| want.data_disks.as_ref().and_then(|disks| disks.get(slot)) == Some(id);
+    entries(prior).filter(move |(slot, id)| !stays(slot, *id))
+}
+
+/// Whether a disk leaves its slot.
+pub(super) fn any_leaves(prior: &Vm, want: &Vm) -> bool {
+    unwanted(prior, want).next().is_some()
+}
+
 impl Machine<'_> {
     /// Detaches the disks that the machine is not to have any more, or not in that slot. Says whether any was.
     pub(super) async fn detach_unwanted(&self, prior: &Vm, want: &Vm) -> Result<bool> {
         let mut detached = false;
-        for (slot, id) in entries(prior) {
-            let stays = want.data_disks.as_ref().and_then(|disks| disks.get(slot)) == Some(id);
-            if !stays {
-                detached |= user::detach(self.cx, &self.pve, &self.at, id, true).await?.is_some();
-                let mut left = noted(self.cx);
-                left.remove(slot);
-                note(self.cx, &left);
-            }
+        for (slot, id) in unwanted(prior, want) {
+            detached |= user::detach(self.cx, &self.pve, &self.at, id, true).await?.is_some();
+            let mut left = noted(self.cx);
+            left.remove(slot);
+            note(self.cx, &left);
         }
         Ok(detached)
     }

@@ -197,7 +197,7 @@ fn new_firmware(before: &Value, plan: &mut Plan<'_, Vm>) {
     }
 }
 
-/// What of drives comes only at a start.
+/// What of drives comes and goes only with a start.
 fn drives_at_start(before: &Value, after: &Value) -> Vec<Path> {
     let mut waiting = Vec::new();
     for (slot, _) in entries(after, "disks") {
@@ -206,11 +206,19 @@ fn drives_at_start(before: &Value, after: &Value) -> Vec<Path> {
             waiting.extend(DISK_AT_START.iter().map(|name| disk.then(*name)));
         }
     }
-    for (map, hot) in [("disks", "scsi"), ("cdroms", "scsi")] {
-        let new =
-            entries(after, map).filter(|(slot, _)| !slot.starts_with(hot) && !slot.starts_with("virtio"));
-        let path = |slot: &String| Path::from(map).key(slot);
-        waiting.extend(new.map(|(slot, _)| path(slot)).filter(|path| before.at(path).is_null()));
+    let unplugs = hotplug::has(before, "disk");
+    let is_hot = |slot: &str| unplugs && (slot.starts_with("scsi") || slot.starts_with("virtio"));
+    for map in ["disks", "cdroms", "data_disks"] {
+        if after.attribute(map).is_unknown() {
+            continue;
+        }
+        let slots: BTreeSet<&String> =
+            entries(before, map).chain(entries(after, map)).map(|(slot, _)| slot).collect();
+        let paths = slots.into_iter().filter(|slot| !is_hot(slot)).map(|slot| Path::from(map).key(slot));
+        // A data disk is another one if its ID is; a disk or a drive that stays is changed in its slot.
+        let changes =
+            |path: &Path| map == "data_disks" || before.at(path).is_set() != after.at(path).is_set();
+        waiting.extend(paths.filter(changes));
     }
     for (map, other) in [("disks", "cdroms"), ("cdroms", "disks")] {
         // A slot that gets the other kind of drive.
@@ -218,7 +226,14 @@ fn drives_at_start(before: &Value, after: &Value) -> Vec<Path> {
         let swapped = hot.filter(|(slot, _)| before.at(&Path::from(other).key(*slot)).is_set());
         waiting.extend(swapped.map(|(slot, _)| Path::from(map).key(slot)));
     }
+    waiting.sort();
+    waiting.dedup();
     waiting
+}
+
+/// Whether a data disk leaves a slot that a running machine does not let go of.
+fn keeps_data_disk(path: &Path, old: &Value) -> bool {
+    path.to_string().starts_with("data_disks[") && old.is_set()
 }
 
 /// What waits for the next start, if the machine runs.
@@ -256,6 +271,10 @@ fn restart(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
         if same_settings(old, new) || path == Path::from("cpu").then("type") && cpu::same_type(old, new) {
             continue;
         }
+        if !reboots && keeps_data_disk(&path, old) {
+            plan.error("data_disks", "VM has to be stopped", kept_data_disk(&path, before));
+            continue;
+        }
         restarts |= reboots;
         let what = if reboots {
             "The machine is restarted during the apply, because `reboot_when_needed` is `true`."
@@ -265,10 +284,28 @@ fn restart(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
         plan.warn(
             blame(&path, new),
             "Restart is needed",
-            format!("{} runs, and takes a new `{path}` only when it starts. {what}", machine(before)),
+            format!("{} runs, and {} {what}", machine(before), waits(&path, new)),
         );
     }
     restarts
+}
+
+fn kept_data_disk(path: &Path, before: &Value) -> String {
+    format!(
+        "{} runs and has no `disk` in its `hotplug`, so it lets go of `{path}` only when it stops, and nothing else may have \
+         the volume until then. It is not to be restarted, because `reboot_when_needed` is `false`. Set that to `true` or \
+         `started` to `false` for this change, or add `disk` to `hotplug` and apply that first.",
+        machine(before)
+    )
+}
+
+/// What a running machine does not do with a setting.
+fn waits(path: &Path, new: &Value) -> String {
+    if new.is_null() && path.to_string().ends_with(']') {
+        format!("lets go of `{path}` only when it stops.")
+    } else {
+        format!("takes a new `{path}` only when it starts.")
+    }
 }
 
 /// Whether two values are the same, apart from what is known only after apply.

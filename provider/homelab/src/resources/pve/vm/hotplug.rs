@@ -75,6 +75,11 @@ pub(super) fn has(vm: &Value, feature: &str) -> bool {
     }
 }
 
+/// Whether a machine, as its configuration has it, gives disks while it runs.
+pub(super) fn gives_disks(config: &VmConfig) -> bool {
+    config.value(KEY).map_or_else(default, parse).contains("disk")
+}
+
 /// Whether a running machine takes USB devices. Without a word about the guest nobody knows, and it may.
 pub(super) fn takes_usb(vm: &Value) -> bool {
     has(vm, "usb") && vm.attribute("os_type").as_str().is_none_or(|os| usb::MODERN.contains(&os))
@@ -91,6 +96,18 @@ mod tests {
         assert_eq!(parse("usb,network;disk"), default());
         assert_eq!(print(&BTreeSet::new()), "0");
         assert_eq!(print(&default()), "disk,network,usb");
+    }
+
+    #[test]
+    fn disks_leave_a_running_machine_by_default() {
+        let config = |values: &[(&str, &str)]| {
+            let values = values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            VmConfig { values: values.collect(), digest: None }
+        };
+        assert!(gives_disks(&config(&[])));
+        assert!(gives_disks(&config(&[("hotplug", "usb,disk")])));
+        assert!(!gives_disks(&config(&[("hotplug", "usb,network")])));
+        assert!(!gives_disks(&config(&[("hotplug", "0")])));
     }
 
     #[test]

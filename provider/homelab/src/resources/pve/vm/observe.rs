@@ -6,7 +6,7 @@ use tf_framework::prelude::*;
 
 use super::model::{SHUTDOWN_SECONDS, Vm};
 use super::named::Named;
-use super::{VmReference, completion, config, data_disks, ownership, seed, wait_for};
+use super::{VmReference, completion, config, cpu, data_disks, ownership, seed, wait_for};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -42,7 +42,7 @@ async fn at(pve: &Pve, at: VmAddress, started: bool) -> pve_client::Result<Obser
     let running =
         async { if started { Ok(true) } else { pve.vm_status(&at).await.map(|status| status.running) } };
     let (pending, running) = tokio::try_join!(pve.vm_pending(&at), running)?;
-    let waiting = pending.waiting().map(str::to_owned).collect();
+    let waiting = cpu::waiting(&pending);
     Ok(Observed { at, config: pending.merged(), waiting, running })
 }
 

@@ -22,6 +22,15 @@ pub(super) struct Written {
     pub volumes: bool,
 }
 
+/// What became of volumes.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    /// Whether one was moved, converted or grown.
+    pub any: bool,
+    /// Slots with a disk for which that has to wait until the machine has it.
+    pub left: BTreeSet<String>,
+}
+
 impl Machine<'_> {
     /// Writes the configuration, guarded by its digest: when somebody else was faster it is read, merged and written
     /// again, and so it is when the answer was lost.
@@ -40,9 +49,11 @@ impl Machine<'_> {
             }
             written.cloud_init |= writes.touches(cloud_init::is_setting);
             let (long, adds_cdrom) = (writes.allocates(), writes.adds_cdrom());
+            let again = writes.is_written_again();
             written.volumes |= long;
             let (set, delete) = writes.finish()?;
             match self.write(set, &delete, current.digest.as_deref(), long).await {
+                Ok(()) if again => current = self.config().await?,
                 // Proxmox VE adds a new CD drive to an order of booting that was given, so that is looked at again.
                 Ok(()) if adds_cdrom && vm.want.is_some_and(|vm| vm.boot_order.known().is_some()) => {
                     vm.prior = vm.want;
@@ -107,27 +118,46 @@ impl Machine<'_> {
         Ok(turns)
     }
 
-    /// Moves, converts and grows what is not as wanted, and says whether there was anything. Each works while the
-    /// machine runs. It comes before other changes of a disk: those may wait for the next start, and what waits would
-    /// still name the old volume and the old size.
-    pub(super) async fn settle_volumes(&self, want: &Vm, config: &VmConfig) -> Result<bool> {
-        let mut settled = false;
+    /// Moves, converts and grows what is not as wanted, and says what it did. Each works while the machine runs, if the
+    /// machine has the disk by then. It comes before other changes of a disk: those may wait for the next start, and what
+    /// waits would still name the old volume and the old size.
+    pub(super) async fn settle_volumes(&self, want: &Vm, config: &VmConfig, runs: bool) -> Result<Settled> {
+        let mut settled = Settled::default();
+        let to_come =
+            if runs && is_unsettled(want, config) { self.slots_to_come().await? } else { BTreeSet::new() };
         for (slot, disk) in want.disks.iter().flatten() {
             let Some(present) = disk::in_slot(config, slot) else { continue };
+            if to_come.contains(slot) {
+                if moves(&present, disk) || grows(&present, disk) {
+                    settled.left.insert(slot.clone());
+                }
+                continue;
+            }
             let format = disk.format.known().map(String::as_str);
-            settled |= self.move_volume(slot, &present, disk.storage_name.known(), format).await?;
-            settled |= self.grow(slot, &present, disk).await?;
+            settled.any |= self.move_volume(slot, &present, disk.storage_name.known(), format).await?;
+            settled.any |= self.grow(slot, &present, disk).await?;
         }
         if let (Some(efi), Some(present)) = (&want.efi_disk, drive(config, super::firmware::EFI)) {
             let format = efi.format.known().map(String::as_str);
-            settled |=
+            settled.any |=
                 self.move_volume(super::firmware::EFI, &present, efi.storage_name.known(), format).await?;
         }
         if let (Some(tpm), Some(present)) = (&want.tpm_state, drive(config, super::firmware::TPM)) {
-            settled |=
+            settled.any |=
                 self.move_volume(super::firmware::TPM, &present, tpm.storage_name.known(), None).await?;
         }
         Ok(settled)
+    }
+
+    /// Slots whose drive a running machine gets only at its next start.
+    async fn slots_to_come(&self) -> Result<BTreeSet<String>> {
+        let pending = self.explain(self.pve.vm_pending(&self.at).await, "read")?;
+        let file = |text: &Option<String>| text.as_deref()?.parse::<Drive>().ok().map(|drive| drive.file);
+        let comes = pending
+            .options
+            .into_iter()
+            .filter(|option| option.pending.is_some() && file(&option.pending) != file(&option.value));
+        Ok(comes.map(|option| option.key).collect())
     }
 
     /// Takes the cloud-init drive out of a slot that it has to leave.
@@ -168,13 +198,8 @@ impl Machine<'_> {
         storage: Option<&StorageName>,
         format: Option<&str>,
     ) -> Result<bool> {
-        let Some(volume) = present.volume() else { return Ok(false) };
-        let storage = storage.unwrap_or(volume.storage());
-        let converts = format.filter(|wanted| *wanted != disk::format(present));
-        if storage == volume.storage() && converts.is_none() {
-            return Ok(false);
-        }
-        let params = Params::new().set("storage", storage).opt("format", converts).flag("delete", true);
+        let Some((storage, converts)) = destination(present, storage, format) else { return Ok(false) };
+        let params = Params::new().set("storage", &storage).opt("format", converts).flag("delete", true);
         let verb = format!("move disk {slot} to storage {:?} of", storage.as_str());
         let _turn = self.explain(self.pve.take(pve_client::Turn::Storage(storage.clone())).await, &verb)?;
         let moved = self.task(&verb, || self.pve.move_disk(&self.at, slot, params.clone(), None)).await;
@@ -188,11 +213,7 @@ impl Machine<'_> {
     }
 
     async fn grow(&self, slot: &str, present: &Drive, want: &Disk) -> Result<bool> {
-        let (Some(size), Some(wanted)) = (present.size(), want.size_gib.known()) else { return Ok(false) };
-        // A size that is not a whole number of GiB reads as the next larger one; only a new disk can be below it.
-        if size >= Size::gib(*wanted) {
-            return Ok(false);
-        }
+        let Some(wanted) = want.size_gib.known().filter(|_| grows(present, want)) else { return Ok(false) };
         let verb = format!("grow disk {slot} of");
         let size = Size::gib(*wanted).to_string();
         let grow = || self.pve.resize_disk(&self.at, slot, &size, None);
@@ -227,6 +248,34 @@ impl Machine<'_> {
             left => self.explain(left, "change the pool of"),
         }
     }
+}
+
+/// Where a volume has to go, and the format that it has to get; nothing if it is right.
+fn destination<'a>(
+    present: &Drive,
+    storage: Option<&StorageName>,
+    format: Option<&'a str>,
+) -> Option<(StorageName, Option<&'a str>)> {
+    let volume = present.volume()?;
+    let converts = format.filter(|wanted| *wanted != disk::format(present));
+    let moves = storage.is_some_and(|storage| storage != volume.storage());
+    (moves || converts.is_some()).then(|| (storage.unwrap_or(volume.storage()).clone(), converts))
+}
+
+fn moves(present: &Drive, want: &Disk) -> bool {
+    destination(present, want.storage_name.known(), want.format.known().map(String::as_str)).is_some()
+}
+
+/// A size that is not a whole number of GiB reads as the next larger one; only a new disk can be below it.
+fn grows(present: &Drive, want: &Disk) -> bool {
+    present.size().zip(want.size_gib.known()).is_some_and(|(size, wanted)| size < Size::gib(*wanted))
+}
+
+fn is_unsettled(want: &Vm, config: &VmConfig) -> bool {
+    let mut disks = want.disks.iter().flatten();
+    disks.any(|(slot, disk)| {
+        disk::in_slot(config, slot).is_some_and(|present| moves(&present, disk) || grows(&present, disk))
+    })
 }
 
 /// The drive of a wire key.

@@ -9,7 +9,8 @@ use super::marker::{self, Marker};
 use super::model::Vm;
 use super::named::Pair;
 use super::{
-    VmReference, availability, cloud_init, data_disks, firmware, migration, ownership, placement, settle,
+    VmReference, availability, cloud_init, cpu, data_disks, firmware, hotplug, migration, ownership,
+    placement, settle,
 };
 use crate::cx::Cx;
 use crate::errors::Explain as _;
@@ -37,6 +38,10 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
     let status = machine.explain(machine.pve.vm_status(&machine.at).await, "read")?;
     let mut running = status.running;
 
+    if running && data_disks::any_leaves(prior, want) && !hotplug::gives_disks(&current) {
+        machine.stop_for_change(want, status.ha_managed).await?;
+        running = false;
+    }
     if machine.detach_unwanted(prior, want).await? {
         current = machine.config().await?;
     }
@@ -75,32 +80,28 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
         current = unprotect_to_empty(&machine, vm, &marker, current).await?;
     }
     if running && needs_stop(want, &current) {
-        if status.ha_managed {
-            return Err(availability::must_be_stopped(&machine.at));
-        }
-        if !want.may_reboot() {
-            return Err(must_not_stop(&machine));
-        }
-        machine.stop(want.shutdown_seconds()).await?;
+        machine.stop_for_change(want, status.ha_managed).await?;
         running = false;
     } else if running && machine.reads_anew(prior, want, &current) {
         machine.stop(want.shutdown_seconds()).await?;
         running = false;
     }
     current = machine.free_slot(want, current).await?;
-    if machine.settle_volumes(want, &current).await? {
+    let mut settled = machine.settle_volumes(want, &current, running).await?;
+    if settled.any {
         current = machine.config().await?;
         machine.refresh_sizes(want, &current).await?;
     }
     let written = machine.converge(vm, &marker, current).await?;
     if written.volumes {
         // New disks from images have the size of the image.
-        machine.settle_volumes(want, &machine.config().await?).await?;
+        settled = machine.settle_volumes(want, &machine.config().await?, running).await?;
     }
     change_pool(&machine, prior, want).await?;
     machine.attach_data_disks(Some(prior), want).await?;
     let power = Power { running, is_managed: status.ha_managed, new_data: written.cloud_init };
     let fresh = machine.settle_power(prior, want, power).await?;
+    machine.settle_the_rest(want, settled.left, running && !fresh && want.is_started()).await?;
     if power.running && !want.is_started() {
         machine.give_data_disks_back(prior, want).await?;
     }
@@ -203,7 +204,8 @@ fn must_not_stop(machine: &Machine<'_>) -> Error {
         "VM has to be stopped",
         format!(
             "VM {} on node {:?} runs, and Proxmox VE changes the storage of `tpm_state`, `cloud_init.slot`, and a CD drive \
-             into a disk or back only while a machine is stopped. It was not stopped, because `reboot_when_needed` is `false`. Stop it by hand, or set \
+             into a disk or back only while a machine is stopped, and without `disk` in `hotplug` a data disk leaves only \
+             then. It was not stopped, because `reboot_when_needed` is `false`. Stop it by hand, or set \
              `reboot_when_needed` to `true`, and apply again.",
             machine.at.id,
             machine.at.node.as_str()
@@ -231,6 +233,28 @@ async fn change_pool(machine: &Machine<'_>, prior: &Vm, want: &Vm) -> Result<()>
 }
 
 impl Machine<'_> {
+    /// Stops the machine for something that it does only while it is off.
+    async fn stop_for_change(&self, want: &Vm, is_managed: bool) -> Result<()> {
+        if is_managed {
+            return Err(availability::must_be_stopped(&self.at));
+        }
+        if want.is_started() && !want.may_reboot() {
+            return Err(must_not_stop(self));
+        }
+        self.stop(want.shutdown_seconds()).await
+    }
+
+    /// Moves and grows the disks that the machine did not have before it was stopped or restarted. `runs_on`: it was
+    /// neither.
+    async fn settle_the_rest(&self, want: &Vm, left: BTreeSet<String>, runs_on: bool) -> Result<()> {
+        let Some(slot) = left.first() else { return Ok(()) };
+        if runs_on {
+            return Err(waits_for_disk(&self.at, slot));
+        }
+        let config = self.config().await?;
+        self.settle_volumes(want, &config, false).await.map(drop)
+    }
+
     /// Turns the machine into a template.
     pub(super) async fn become_template(&self) -> Result<()> {
         let made = self.task("make a template of", || self.pve.make_template(&self.at)).await;
@@ -261,13 +285,13 @@ impl Machine<'_> {
             (true, true) => {}
         }
         let pending = self.explain(self.pve.vm_pending(&self.at).await, "read")?;
-        let waiting: BTreeSet<&str> = pending.waiting().collect();
+        let waiting = cpu::waiting(&pending);
         if !waiting.is_empty() && want.may_reboot() {
             return self.restart(want.shutdown_seconds(), is_managed).await.map(|()| true);
         }
         // A start writes the drive by itself; one that waits for it is not there yet.
         let config = pending.merged();
-        let drive = cloud_init::drive(&config).filter(|(slot, _)| !waiting.contains(slot));
+        let drive = cloud_init::drive(&config).filter(|(slot, _)| !waiting.contains(*slot));
         if new_data && drive.is_some() {
             let written = self.pve.patiently(|| self.pve.regenerate_cloud_init(&self.at)).await;
             self.explain(written, "write the cloud-init drive of")?;
@@ -279,7 +303,22 @@ impl Machine<'_> {
     }
 }
 
-fn waits(at: &VmAddress, waiting: &BTreeSet<&str>) -> Diagnostic {
+/// The error for a disk that cannot become what it is to be before the machine has it.
+fn waits_for_disk(at: &VmAddress, slot: &str) -> Error {
+    Error::new(
+        "Disk waits for a restart",
+        format!(
+            "The machine {} on node {:?} gets the disk {slot:?} only when it is restarted, and until then Proxmox VE neither \
+             grows nor moves it. It was not restarted, because `reboot_when_needed` is `false`. Restart it by hand, or set \
+             `reboot_when_needed` to `true`, and apply again.",
+            at.id,
+            at.node.as_str()
+        ),
+    )
+    .at(Path::from("disks").key(slot))
+}
+
+fn waits(at: &VmAddress, waiting: &BTreeSet<String>) -> Diagnostic {
     Diagnostic::warning(
         "Change waits for a restart",
         format!(

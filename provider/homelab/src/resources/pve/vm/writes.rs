@@ -13,12 +13,13 @@ pub(super) struct Writes<'a> {
     set: BTreeMap<String, String>,
     delete: BTreeSet<String>,
     problems: Vec<Diagnostic>,
+    again: bool,
 }
 
 impl<'a> Writes<'a> {
     /// No changes.
     pub(super) fn against(current: &'a VmConfig) -> Self {
-        Self { current, set: BTreeMap::new(), delete: BTreeSet::new(), problems: Vec::new() }
+        Self { current, set: BTreeMap::new(), delete: BTreeSet::new(), problems: Vec::new(), again: false }
     }
 
     /// The configuration as it is.
@@ -49,6 +50,16 @@ impl<'a> Writes<'a> {
     /// Notes why the wish cannot be written.
     pub(super) fn problem(&mut self, problem: Diagnostic) {
         self.problems.push(problem);
+    }
+
+    /// Has the rest written after this.
+    pub(super) fn write_again(&mut self) {
+        self.again = true;
+    }
+
+    /// Whether there is a rest to write after this.
+    pub(super) fn is_written_again(&self) -> bool {
+        self.again
     }
 
     /// A text or a whole number.

@@ -132,6 +132,10 @@ fn what_says_nothing_of_a_device_that_was_named_before_is_left_alone() {
         changes(Some(&before), &model(json!({"cpu": {"cores": 2, "type": "kvm64"}})), &wire(alone)),
         Vec::<String>::new()
     );
+    assert_eq!(
+        changes(Some(&before), &model(json!({"cpu": {"type": "kvm64"}})), &wire(alone)),
+        ["cpu=kvm64", "-cores"]
+    );
 }
 
 #[test]
