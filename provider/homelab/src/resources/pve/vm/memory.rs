@@ -10,7 +10,7 @@ use super::writes::{Writes, parsed, property, truth};
 const SIZE: Option<&str> = Some("current");
 
 /// What Proxmox VE gives a machine that says nothing, in MiB.
-const DEFAULT_MIB: u32 = 512;
+pub(super) const DEFAULT_MIB: u32 = 512;
 
 /// Memory of a machine.
 #[derive(Clone, Debug, Default, PartialEq, Object)]
@@ -45,9 +45,14 @@ pub struct Memory {
     pub allow_ksm: Option<bool>,
 }
 
+/// The size that a configuration says.
+fn size(config: &VmConfig) -> Option<u32> {
+    property(config, "memory", SIZE).default.and_then(|text| text.parse().ok())
+}
+
 /// What a configuration says.
 pub(super) fn read(named: Named<'_, Memory>, config: &VmConfig) -> Option<Memory> {
-    let size = property(config, "memory", SIZE).default.and_then(|text| text.parse().ok());
+    let size = size(config);
     named.object(|memory| Memory {
         size_mib: memory.of(|m| &m.size_mib).or(size, DEFAULT_MIB),
         minimum_mib: memory.of(|m| &m.minimum_mib).or(parsed(config, "balloon"), size.unwrap_or(DEFAULT_MIB)),
@@ -59,15 +64,81 @@ pub(super) fn read(named: Named<'_, Memory>, config: &VmConfig) -> Option<Memory
 }
 
 /// Writes what changes.
+///
+/// Proxmox VE compares size and minimum as the call and the present configuration have them, whatever the call deletes
+/// (qemu-server 9.2.6, `API2/Qemu.pm`). So one that is to go back to its default is first set to it where the other would
+/// be refused beside the old one, and deleted by the next write.
 pub(super) fn write(memory: Pair<'_, Memory>, out: &mut Writes<'_>) {
-    out.property("memory", SIZE, |property| match memory.wish(|m| &m.size_mib) {
+    let current = out.current();
+    let had_size = size(current).unwrap_or(DEFAULT_MIB);
+    let had_least: Option<u32> = parsed(current, "balloon");
+    let (wanted_size, wanted_least) = (memory.wish(|m| &m.size_mib), memory.wish(|m| &m.minimum_mib));
+    let (size, least) = match (wanted_size, wanted_least) {
+        (Edit::Clear, Edit::Set(least)) if *least > had_size && *least <= DEFAULT_MIB => {
+            out.write_again();
+            (Edit::Set(&DEFAULT_MIB), wanted_least)
+        }
+        (Edit::Set(size), Edit::Clear) if had_least.is_some_and(|least| least > *size) => {
+            out.write_again();
+            (wanted_size, wanted_size)
+        }
+        wanted => wanted,
+    };
+    out.property("memory", SIZE, |property| match size {
         Edit::Keep => {}
         Edit::Set(size) => property.default = Some(size.to_string()),
         Edit::Clear => property.default = None,
     });
-    out.text("balloon", memory.wish(|m| &m.minimum_mib));
+    out.text("balloon", least);
     out.text("shares", memory.wish(|m| &m.shares));
     out.text("hugepages", memory.wish(|m| &m.hugepages));
     out.flag("keephugepages", memory.flag(|m| &m.keep_hugepages));
     out.flag("allow-ksm", memory.flag(|m| &m.allow_ksm));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is written first, and whether more follows.
+    fn written(
+        current: &[(&str, &str)],
+        prior: (Option<u32>, Option<u32>),
+        want: (Option<u32>, Option<u32>),
+    ) -> (String, bool) {
+        let values = current.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let config = VmConfig { values, digest: None };
+        let memory = |(size_mib, minimum_mib)| Memory { size_mib, minimum_mib, ..Memory::default() };
+        let (prior, want) = (memory(prior), memory(want));
+        let mut writes = Writes::against(&config);
+        write(Pair { prior: Some(&prior), want: Some(&want) }, &mut writes);
+        let again = writes.is_written_again();
+        let (set, delete) = writes.finish().unwrap();
+        let set = set.iter().map(|(key, value)| format!("{key}={value}"));
+        (set.chain(delete.iter().map(|key| format!("-{key}"))).collect::<Vec<_>>().join(" "), again)
+    }
+
+    #[test]
+    fn a_default_is_set_before_it_is_left_where_the_other_would_be_refused() {
+        let small = [("memory", "256")];
+        assert_eq!(
+            written(&small, (Some(256), None), (None, Some(400))),
+            ("balloon=400 memory=512".to_owned(), true)
+        );
+        let on_the_way = [("memory", "512"), ("balloon", "400")];
+        assert_eq!(written(&on_the_way, (Some(256), None), (None, Some(400))), ("-memory".to_owned(), false));
+        let large = [("memory", "1024"), ("balloon", "800")];
+        assert_eq!(
+            written(&large, (Some(1024), Some(800)), (Some(512), None)),
+            ("balloon=512 memory=512".to_owned(), true)
+        );
+        assert_eq!(
+            written(&large, (Some(1024), Some(800)), (Some(900), None)),
+            ("memory=900 -balloon".to_owned(), false)
+        );
+        assert_eq!(
+            written(&large, (Some(1024), Some(800)), (None, Some(500))),
+            ("balloon=500 -memory".to_owned(), false)
+        );
+    }
 }

@@ -21,6 +21,7 @@ mod display;
 mod extras;
 mod fingerprint;
 mod firmware;
+mod fit;
 mod foresight;
 mod hook_script;
 mod hotplug;

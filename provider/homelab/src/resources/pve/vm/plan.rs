@@ -6,7 +6,7 @@ use tf_framework::prelude::*;
 use super::model::Vm;
 use super::placement::Placement;
 use super::{
-    assumed, availability, foresight, hook_script, lookups, placement, privileges, references, seed,
+    assumed, availability, fit, foresight, hook_script, lookups, placement, privileges, references, seed,
     unfinished, wait_for,
 };
 use crate::cx::Cx;
@@ -44,6 +44,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
             plan.mark_unknown("pending_changes");
         }
     }
+    fit::check(cx, before.as_ref(), plan).await?;
     wait_for::plan(before.as_ref(), restarts, plan);
     super::data_disks::plan(cx, before.as_ref(), plan).await?;
     hook_script::plan(cx, before.as_ref(), &placement, plan).await?;
