@@ -12,4 +12,5 @@ mod firewall;
 mod locks;
 mod nodes;
 mod power;
+mod reads;
 mod snapshots;

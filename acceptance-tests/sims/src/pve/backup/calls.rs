@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::run::Run;
 use crate::pve::answer::{Answer, Failure};
-use crate::pve::content::naming::VolumeId;
+use crate::pve::content::naming::{self, VolumeId};
 use crate::pve::handlers::{Request, Route, route};
 use crate::pve::section::rules;
 use crate::pve::section::shown;
@@ -100,13 +100,24 @@ fn selection(request: &Request, options: &Options) -> Result<(), Failure> {
 fn defaults(lab: &mut Lab, request: &Request) -> Answer {
     let mut options: Options =
         DEFAULTS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    if let Some(id) = request.params.text("storage") {
-        let path = format!("/storage/{id}");
-        lab.require_any(&request.who, &path, &["Datastore.Audit", "Datastore.AllocateSpace"])?;
-        let storage = lab.enabled_storage(request.node(), id)?;
-        if let Some(prune) = storage.options.get("prune-backups") {
-            options.insert("prune-backups".to_owned(), prune.clone());
-        }
+    let id = request.params.text("storage").unwrap_or("local");
+    let path = format!("/storage/{id}");
+    lab.require_any(&request.who, &path, &["Datastore.Audit", "Datastore.AllocateSpace"])?;
+    let storage = lab.enabled_storage(request.node(), id)?;
+    if !storage.content().contains("backup") {
+        let message = format!("can't use storage '{id}' for backups - wrong content type");
+        return Err(Failure::died(message));
+    }
+    options.insert("storage".to_owned(), id.to_owned());
+    if let Some(prune) = storage.options.get("prune-backups") {
+        options.insert("prune-backups".to_owned(), prune.clone());
+    }
+    if storage.kind != "pbs" {
+        let folder = format!("{}/{}", naming::root(id, storage), naming::directory("backup"));
+        options.insert("dumpdir".to_owned(), folder);
+    }
+    if !lab.allows(&request.who, &format!("/nodes/{}", request.node()), &["Sys.Audit"]) {
+        options.retain(|key, _| !matches!(key.as_str(), "dumpdir" | "ionice"));
     }
     let mut answer: Map<String, Value> = shown(&options, rules("POST", "/nodes/{node}/vzdump"));
     // Options that are property strings have their own defaults, and come apart.

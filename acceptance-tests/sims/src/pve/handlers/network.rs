@@ -27,7 +27,7 @@ type Interfaces = BTreeMap<String, Options>;
 
 /// Numbers of interfaces that answers show as text.
 const TEXTS: [&str; 3] = ["mtu", "ovs_tag", "netmask6"];
-/// Priority of the first interface of the file.
+/// Priority of the first interface of the file; 1 is kept for `lo`.
 const FIRST: usize = 3;
 
 /// What the next apply will make of the interfaces, or what they are.
@@ -35,7 +35,7 @@ fn wanted(node: &Node) -> &Interfaces {
     node.pending_interfaces.as_ref().unwrap_or(&node.interfaces)
 }
 
-/// Physical interfaces come first, the others in the order in which they were made.
+/// What is told of an interface.
 fn entry(node: &Node, name: &str, options: &Options) -> Map<String, Value> {
     let mut entry = shown(options, rules("POST", "/nodes/{node}/network"));
     for key in TEXTS {
@@ -64,9 +64,27 @@ fn entry(node: &Node, name: &str, options: &Options) -> Map<String, Value> {
     if node.interfaces.get(name) == Some(options) && (has("autostart") || !has("bridge_fd")) {
         entry.insert("active".to_owned(), 1.into());
     }
-    let number = options.get("number").and_then(|text| text.parse::<usize>().ok()).unwrap_or_default();
-    entry.insert("priority".to_owned(), (FIRST + number).into());
+    entry.insert("priority".to_owned(), priority(wanted(node), name).into());
     entry
+}
+
+/// Place in the file, which is written anew with each change: by type, those of one type in the order in which they
+/// were made. A VLAN on a bridge counts as the bridge does.
+fn priority(interfaces: &Interfaces, name: &str) -> usize {
+    let rank = |name: &str| {
+        let type_of = |name: &str| interfaces.get(name)?.get("type").map(String::as_str);
+        let class = match type_of(name.split(['.', ':']).next().unwrap_or(name)) {
+            Some("eth" | "OVSPort") => 2,
+            Some("OVSIntPort") => 3,
+            Some("bond" | "OVSBond") => 4,
+            Some("bridge" | "OVSBridge") => 5,
+            _ => 6,
+        };
+        let number = interfaces.get(name).and_then(|options| options.get("number")?.parse::<u32>().ok());
+        (class, number.unwrap_or_default())
+    };
+    let own = rank(name);
+    FIRST + interfaces.keys().filter(|other| rank(other) < own).count()
 }
 
 fn list(lab: &mut Lab, request: &Request) -> Answer {
@@ -259,4 +277,38 @@ fn apply(lab: &mut Lab, request: &Request) -> Answer {
         Progress::Done
     });
     Ok(lab.start_task(&name, &request.who.0, plan).to_string().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_ordered_by_type_and_has_no_holes() {
+        let options = |kind: &str, number: &str| -> Options {
+            [("type", kind), ("number", number)].map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+        };
+        let mut interfaces = Interfaces::from([
+            ("eno1".to_owned(), options("eth", "0")),
+            ("vmbr0".to_owned(), options("bridge", "1")),
+            ("vmbr7".to_owned(), options("bridge", "2")),
+            ("vmbr0.30".to_owned(), options("vlan", "3")),
+            ("br7".to_owned(), options("bridge", "4")),
+            ("bond0".to_owned(), options("bond", "5")),
+        ]);
+        let order = |interfaces: &Interfaces| {
+            let mut names: Vec<(usize, &str)> =
+                interfaces.keys().map(|name| (priority(interfaces, name), name.as_str())).collect();
+            names.sort_unstable();
+            names
+                .iter()
+                .map(|(priority, name)| format!("{priority} {name}"))
+                .collect::<Vec<String>>()
+                .join(", ")
+        };
+        assert_eq!(order(&interfaces), "3 eno1, 4 bond0, 5 vmbr0, 6 vmbr7, 7 vmbr0.30, 8 br7");
+        interfaces.remove("bond0");
+        interfaces.remove("vmbr0.30");
+        assert_eq!(order(&interfaces), "3 eno1, 4 vmbr0, 5 vmbr7, 6 br7");
+    }
 }
