@@ -94,6 +94,11 @@ variable "memory_minimum_mib" {
   description = "Least memory in MiB that the node may leave to the guest when it runs short; all of it if null."
   type        = number
   default     = null
+
+  validation {
+    condition     = var.memory_minimum_mib == null ? true : var.memory_minimum_mib >= 16 && floor(var.memory_minimum_mib) == var.memory_minimum_mib
+    error_message = "The least memory has to be a whole number of MiB, 16 or more."
+  }
 }
 
 variable "networks" {
@@ -126,8 +131,18 @@ variable "networks" {
   }
 
   validation {
-    condition     = alltrue([for network in var.networks : network.gateway == null ? true : network.address == null ? false : cidrhost(network.address, 0) == cidrhost("${network.gateway}/${split("/", network.address)[1]}", 0)])
-    error_message = "A gateway has to be in the network of the `address` beside it; DHCP brings its own."
+    condition     = alltrue([for network in var.networks : network.gateway == null ? true : try(cidrhost(network.address, 0) == cidrhost("${network.gateway}/${split("/", network.address)[1]}", 0), false)])
+    error_message = "A gateway has to be an IPv4 address in the network of the `address` beside it; DHCP brings its own."
+  }
+
+  validation {
+    condition     = alltrue([for network in var.networks : network.vlan_id == null ? true : network.vlan_id >= 1 && network.vlan_id <= 4094 && floor(network.vlan_id) == network.vlan_id])
+    error_message = "A VLAN has to be a whole number from 1 to 4094."
+  }
+
+  validation {
+    condition     = alltrue([for network in var.networks : network.mac_address == null ? true : can(regex("^[0-9A-Fa-f][02468ACEace](:[0-9A-Fa-f]{2}){5}$", network.mac_address))])
+    error_message = "A hardware address has to be that of one device, such as `BC:24:11:00:00:01`."
   }
 }
 
@@ -136,6 +151,11 @@ variable "name_servers" {
   type        = list(string)
   default     = []
   nullable    = false
+
+  validation {
+    condition     = alltrue([for server in var.name_servers : can(cidrhost("${server}/32", 0))])
+    error_message = "A name server has to be an IP address, such as `192.0.2.1`."
+  }
 }
 
 variable "data_disks" {
@@ -164,6 +184,11 @@ variable "data_disks" {
   validation {
     condition     = alltrue([for entry in var.data_disks : entry.mount_point == null ? true : can(regex("^/[^ ,]+$", entry.mount_point))])
     error_message = "A mount point has to be an absolute path without blanks and commas, such as `/var/lib/postgresql`."
+  }
+
+  validation {
+    condition     = length(distinct([for entry in var.data_disks : entry.mount_point if entry.mount_point != null])) == length([for entry in var.data_disks : entry if entry.mount_point != null])
+    error_message = "Two disks have the same mount point, and one would hide the other."
   }
 
   validation {
@@ -209,9 +234,14 @@ variable "bios" {
 }
 
 variable "vm_id" {
-  description = "ID of the machine; the lowest free one if null."
+  description = "ID of the machine; the lowest free one if null. Another ID replaces the machine."
   type        = number
   default     = null
+
+  validation {
+    condition     = var.vm_id == null ? true : var.vm_id >= 100 && var.vm_id <= 999999999 && floor(var.vm_id) == var.vm_id
+    error_message = "The ID has to be a whole number from 100 to 999999999."
+  }
 }
 
 variable "description" {
@@ -224,6 +254,11 @@ variable "tags" {
   description = "Tags of the machine."
   type        = set(string)
   default     = null
+
+  validation {
+    condition     = var.tags == null ? true : alltrue([for tag in var.tags : can(regex("^[A-Za-z0-9_][A-Za-z0-9_+.-]*$", tag))])
+    error_message = "Each tag has to be made of letters, digits, `_`, `-`, `+` and `.`, and to begin with a letter, digit or `_`."
+  }
 }
 
 variable "pool_name" {

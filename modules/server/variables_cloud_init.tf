@@ -2,6 +2,11 @@ variable "user" {
   description = "User that may log in and become root; the image's own, such as `debian`, if null."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.user == null ? true : can(regex("^[a-z_][a-z0-9_-]{0,31}$", var.user))
+    error_message = "The user has to be 1 to 32 lower-case letters, digits, `_` or `-`, and not to begin with a digit or `-`."
+  }
 }
 
 variable "ssh_keys" {
@@ -9,6 +14,11 @@ variable "ssh_keys" {
   type        = set(string)
   default     = []
   nullable    = false
+
+  validation {
+    condition     = alltrue([for key in var.ssh_keys : can(regex("^(.* )?(ssh-|ecdsa-|sk-)\\S+ AAAA[0-9A-Za-z+/]*=*(\\s|$)", key))])
+    error_message = "A key has to be a line such as `ssh-ed25519 AAAA… me@example`, which is what a file with the ending `.pub` holds."
+  }
 }
 
 variable "packages" {
@@ -33,8 +43,8 @@ variable "files" {
   nullable = false
 
   validation {
-    condition     = alltrue([for file in var.files : can(regex("^/", file.path)) && can(regex("^0?[0-7]{3}$", file.permissions))])
-    error_message = "A file needs an absolute path, and its permissions have to be three or four octal digits, such as `0600`."
+    condition     = alltrue([for file in var.files : can(regex("^/", file.path)) && can(regex("^[0-7]?[0-7]{3}$", file.permissions)) && can(regex("^[^ :]+(:[^ :]+)?$", file.owner))])
+    error_message = "A file needs an absolute path, permissions of three or four octal digits, such as `0600`, and an owner such as `root:root`."
   }
 }
 
@@ -43,6 +53,11 @@ variable "commands" {
   type        = list(list(string))
   default     = []
   nullable    = false
+
+  validation {
+    condition     = alltrue([for command in var.commands : length(command) > 0])
+    error_message = "A command needs a word at least, such as `[\"reboot\"]`."
+  }
 }
 
 variable "agent" {

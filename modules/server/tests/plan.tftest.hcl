@@ -269,3 +269,82 @@ run "an_unknown_change_is_refused" {
   variables { user_data_change = "restart" }
   expect_failures = [var.user_data_change]
 }
+
+run "less_memory_than_any_guest_has_is_refused" {
+  command = plan
+  variables { memory_minimum_mib = 8 }
+  expect_failures = [var.memory_minimum_mib]
+}
+
+run "a_gateway_that_is_no_address_is_refused" {
+  command = plan
+  variables { networks = { net0 = { address = "192.0.2.20/24", gateway = "router" } } }
+  expect_failures = [var.networks]
+}
+
+run "a_vlan_beyond_the_last_is_refused" {
+  command = plan
+  variables { networks = { net0 = { vlan_id = 4095 } } }
+  expect_failures = [var.networks]
+}
+
+run "the_hardware_address_of_many_devices_is_refused" {
+  command = plan
+  variables { networks = { net0 = { mac_address = "01:00:5E:00:00:01" } } }
+  expect_failures = [var.networks]
+}
+
+run "a_name_server_by_name_is_refused" {
+  command = plan
+  variables { name_servers = ["dns.example"] }
+  expect_failures = [var.name_servers]
+}
+
+run "an_id_that_proxmox_keeps_for_itself_is_refused" {
+  command = plan
+  variables { vm_id = 99 }
+  expect_failures = [var.vm_id]
+}
+
+run "a_tag_with_a_blank_is_refused" {
+  command = plan
+  variables { tags = ["two words"] }
+  expect_failures = [var.tags]
+}
+
+run "a_user_with_a_blank_is_refused" {
+  command = plan
+  variables { user = "Ops Team" }
+  expect_failures = [var.user]
+}
+
+run "a_key_that_is_none_is_refused" {
+  command = plan
+  variables { ssh_keys = ["nokey"] }
+  expect_failures = [var.ssh_keys]
+}
+
+run "a_file_of_two_owners_is_refused" {
+  command = plan
+  variables { files = [{ path = "/etc/motd", content = "", owner = "a b" }] }
+  expect_failures = [var.files]
+}
+
+run "a_command_without_a_word_is_refused" {
+  command = plan
+  variables { commands = [[]] }
+  expect_failures = [var.commands]
+}
+
+run "two_disks_in_one_place_are_refused" {
+  command = plan
+
+  variables {
+    data_disks = {
+      scsi1 = { disk = { id = "901-3f9a0c1b2d4e", serial = "pg" }, mount_point = "/srv" }
+      scsi2 = { disk = { id = "902-3f9a0c1b2d4e", serial = "wal" }, mount_point = "/srv" }
+    }
+  }
+
+  expect_failures = [var.data_disks]
+}
