@@ -35,6 +35,13 @@ resource "homelab_pve_token" "this" {
   comment     = var.comment
   expires_at  = var.expires_at
   rotation_id = var.rotation_id
+
+  lifecycle {
+    postcondition {
+      condition     = var.rotation_id != null || self.token_id == local.tokens.first
+      error_message = "The token in use is the spare one, ${self.token_id}, which may do nothing without `rotation_id`. Change `rotation_id` once more, hand out the new secret, and then leave it out."
+    }
+  }
 }
 
 resource "homelab_pve_acl" "user" {

@@ -34,3 +34,30 @@ run "narrows_the_role_and_begins_to_rotate" {
     error_message = "A change of `rotation_id` takes the spare token into use."
   }
 }
+
+run "rotation_does_not_end_while_the_spare_token_is_in_use" {
+  command = plan
+  variables { privileges = ["VM.Audit"] }
+  expect_failures = [homelab_pve_token.this]
+}
+
+run "rotation_ends_when_the_first_token_is_in_use_again" {
+  variables {
+    privileges  = ["VM.Audit"]
+    rotation_id = "2"
+  }
+
+  assert {
+    condition     = output.token_id == "test-automation@pve!homelab"
+    error_message = "The next change takes the first token into use again."
+  }
+}
+
+run "without_rotation_the_first_token_keeps_its_entry" {
+  variables { privileges = ["VM.Audit"] }
+
+  assert {
+    condition     = output.token_id == "test-automation@pve!homelab" && keys(homelab_pve_acl.token) == ["first:/vms"]
+    error_message = "The token in use may do what it could."
+  }
+}
