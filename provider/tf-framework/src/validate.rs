@@ -130,8 +130,9 @@ impl Walk<'_> {
         if matches!(value, Value::Set(_)) && !value.is_fully_known() {
             return;
         }
-        for rule in &attribute.validators {
-            let Some(wrong) = rule.check(value) else { continue };
+        // Of several, the last: what an attribute asks for says more than what its type does.
+        let broken = attribute.validators.iter().rev().find_map(|rule| Some((rule, rule.check(value)?)));
+        if let Some((rule, wrong)) = broken {
             let detail = if place.secret {
                 let rule = rule.describe();
                 format!(

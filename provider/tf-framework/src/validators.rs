@@ -49,12 +49,12 @@ impl Validator for Length {
         };
         let fits = (self.least..=self.most).contains(&count);
         (!fits).then(|| {
-            let wanted = if self.most == usize::MAX {
-                format!("at least {}", self.least)
-            } else {
-                format!("between {} and {}", self.least, self.most)
+            let wanted = match (self.least, self.most) {
+                (1, usize::MAX) => format!("at least one {}", what.trim_end_matches('s')),
+                (least, usize::MAX) => format!("at least {least} {what}"),
+                (least, most) => format!("between {least} and {most} {what}"),
             };
-            format!("This argument must have {wanted} {what}; it has {count}.")
+            format!("This argument must have {wanted}; it has {count}.")
         })
     }
 
@@ -99,17 +99,33 @@ pub fn range(least: i64, most: i64) -> Range {
     Range { least: least.into(), most: most.into() }
 }
 
+impl Range {
+    /// Whether there is no upper bound but that of numbers.
+    fn is_open(&self) -> bool {
+        self.most == i64::MAX.into()
+    }
+}
+
 impl Validator for Range {
     fn check(&self, value: &Value) -> Option<String> {
         let number = value.as_number()?;
         let fits = *number >= self.least && *number <= self.most;
         (!fits).then(|| {
-            format!("This argument must be between {} and {}; it is {number}.", self.least, self.most)
+            let wanted = if self.is_open() {
+                format!("{} or more", self.least)
+            } else {
+                format!("between {} and {}", self.least, self.most)
+            };
+            format!("This argument must be {wanted}; it is {number}.")
         })
     }
 
     fn describe(&self) -> String {
-        format!("Between {} and {}.", self.least, self.most)
+        if self.is_open() {
+            format!("{} or more.", self.least)
+        } else {
+            format!("Between {} and {}.", self.least, self.most)
+        }
     }
 }
 
@@ -167,6 +183,15 @@ impl Validator for Matches {
     }
 }
 
+/// What is said of a text that its type does not read. Most types name it themselves, at the beginning.
+pub(crate) fn unreadable(text: &str, error: impl Display) -> String {
+    let error = error.to_string();
+    if error.starts_with(&format!("{text:?} ")) {
+        return format!("The value {error}.");
+    }
+    format!("The value {text:?} cannot be used: {error}.")
+}
+
 /// See [`parses`].
 pub struct Parses<T>(std::marker::PhantomData<fn() -> T>);
 
@@ -184,9 +209,7 @@ impl<T> fmt::Debug for Parses<T> {
 impl<T: FromStr<Err: Display>> Validator for Parses<T> {
     fn check(&self, value: &Value) -> Option<String> {
         match value {
-            Value::String(text) => {
-                text.parse::<T>().err().map(|error| format!("The value {text:?} cannot be used: {error}."))
-            }
+            Value::String(text) => text.parse::<T>().err().map(|error| unreadable(text, error)),
             Value::List(items) | Value::Set(items) => items.iter().find_map(|item| self.check(item)),
             Value::Map(entries) => entries.values().find_map(|item| self.check(item)),
             _ => None,

@@ -10,7 +10,7 @@ use crate::diagnostics::Diagnostic;
 use crate::path::Path;
 use crate::schema::{Attribute, Mode, Nesting, Shape};
 use crate::types::Type;
-use crate::validators::{Validator, parses};
+use crate::validators::{Validator, parses, unreadable};
 use crate::value::Value;
 
 mod field;
@@ -50,8 +50,7 @@ impl<T: FromStr<Err: Display> + Display + 'static> Codec for Parsed<T> {
     fn decode(value: &Value, path: &Path) -> Result<T, Diagnostic> {
         let Value::String(text) = value else { return Err(mismatch("a string", path)) };
         text.parse().map_err(|error: T::Err| {
-            Diagnostic::error("Invalid value", format!("The value {text:?} cannot be used: {error}."))
-                .at(path.clone())
+            Diagnostic::error("Invalid value", unreadable(text, error)).at(path.clone())
         })
     }
 
