@@ -116,10 +116,14 @@ pub(crate) fn path(path: &Path) -> AttributePath {
     AttributePath { steps: steps.collect() }
 }
 
-/// Whether the CLIs show where a path leads: they quote the line of an argument of the top level, and of one inside it only
-/// where the resource begins.
-fn is_shown(path: &Path) -> bool {
-    path.0.iter().filter(|step| matches!(step, Step::Attribute(_))).count() < 2
+/// The part of a path that CLIs show. They quote the line of an argument of the top level, and take the end of a longer path
+/// for one, so that a fault in `clone.vm_id` is shown at `vm_id`.
+fn shown(path: &Path) -> Path {
+    let is_inner = |(at, step): (usize, &Step)| at > 0 && matches!(step, Step::Attribute(_));
+    if !path.0.iter().enumerate().any(is_inner) {
+        return path.clone();
+    }
+    Path(path.0.iter().take(1).cloned().collect())
 }
 
 /// Writes a message.
@@ -128,16 +132,19 @@ pub(crate) fn diagnostic(message: Diagnostic) -> wire::Diagnostic {
         Severity::Error => diagnostic::Severity::Error,
         Severity::Warning => diagnostic::Severity::Warning,
     };
+    let place = message.path.filter(|path| !path.is_root());
+    let shown = place.as_ref().map(shown);
+    let detail = match place.filter(|place| shown.as_ref() != Some(place)).map(|place| place.to_string()) {
+        Some(place) if !message.detail.contains(&place) => {
+            format!("{}\n\nThis is about `{place}`.", message.detail)
+        }
+        _ => message.detail,
+    };
     wire::Diagnostic {
         severity: severity.into(),
         summary: message.summary,
-        detail: match message.path.as_ref().filter(|path| !is_shown(path)).map(Path::to_string) {
-            Some(place) if !message.detail.contains(&place) => {
-                format!("{}\n\nThis is about `{place}`.", message.detail)
-            }
-            _ => message.detail,
-        },
-        attribute: message.path.filter(|path| !path.is_root()).as_ref().map(path),
+        detail,
+        attribute: shown.as_ref().map(path),
     }
 }
 
@@ -169,5 +176,14 @@ mod tests {
         assert_eq!(said(&"memory.size_mib".into(), "Lower `memory.size_mib`."), "Lower `memory.size_mib`.");
         assert_eq!(said(&"name".into(), "Too long."), "Too long.");
         assert_eq!(said(&Path::from("nodes").index(1), "No such node."), "No such node.");
+    }
+
+    #[test]
+    fn a_message_about_an_inner_argument_is_shown_at_the_outer_one() {
+        let sent = |path: Path| diagnostic(Diagnostic::error("Wrong", "").at(path)).attribute;
+        assert_eq!(sent("clone.vm_id".into()), Some(path(&"clone".into())));
+        assert_eq!(sent(Path::from("disks").key("scsi0").then("size_gib")), Some(path(&"disks".into())));
+        assert_eq!(sent(Path::from("nodes").index(1)), Some(path(&Path::from("nodes").index(1))));
+        assert_eq!(sent(Path::default()), None);
     }
 }
