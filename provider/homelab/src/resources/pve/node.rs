@@ -90,8 +90,12 @@ pub struct NodeDns {
     pub search_domain: String,
 
     /// Addresses of the name servers, one to three.
-    #[schema(wire = "dns1", validate = length(1, 3))]
+    #[schema(wire = "dns1", validate = length(1, 3), validate = matches("an IP address", is_address))]
     pub servers: Vec<String>,
+}
+
+fn is_address(text: &str) -> bool {
+    text.parse::<std::net::IpAddr>().is_ok()
 }
 
 fn is_mac(text: &str) -> bool {

@@ -40,7 +40,7 @@ pub struct User {
     pub comment: Option<String>,
 
     /// E-mail address, for notifications.
-    #[schema(wire = "email", validate = length(3, 254))]
+    #[schema(wire = "email", validate = length(3, 254), validate = matches("an e-mail address", is_email))]
     pub email: Option<String>,
 
     /// First name.
@@ -59,6 +59,17 @@ pub struct User {
 
     /// Any number; a change sends `password_wo` again.
     pub password_wo_version: Option<i64>,
+}
+
+/// A name and a domain, as Proxmox VE's format `email` has them.
+fn is_email(text: &str) -> bool {
+    let mark = |byte: u8| byte.is_ascii_alphanumeric() || b"+-_~.'".contains(&byte);
+    text.split_once('@').is_some_and(|(name, domain)| {
+        let label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        !name.is_empty() && name.bytes().all(mark) && domain.split('.').all(label)
+    })
 }
 
 fn object(id: &UserId) -> Object<'_> {

@@ -12,6 +12,14 @@ pub(super) fn is_cidr6(text: &str) -> bool {
     is_cidr::<std::net::Ipv6Addr>(text, 128)
 }
 
+pub(super) fn is_address4(text: &str) -> bool {
+    text.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
+pub(super) fn is_address6(text: &str) -> bool {
+    text.parse::<std::net::Ipv6Addr>().is_ok()
+}
+
 fn is_cidr<A: std::str::FromStr>(text: &str, most: u8) -> bool {
     text.split_once('/').is_some_and(|(address, length)| {
         address.parse::<A>().is_ok() && length.parse::<u8>().is_ok_and(|length| length <= most)

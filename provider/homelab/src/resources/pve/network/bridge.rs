@@ -3,7 +3,7 @@
 use pve_client::{Interface, InterfaceName, NodeName, Settings};
 use tf_framework::prelude::*;
 
-use super::addresses::{self, Common, is_cidr4, is_cidr6};
+use super::addresses::{self, Common, is_address4, is_address6, is_cidr4, is_cidr6};
 use super::{InterfaceId, Managed};
 use crate::cx::Cx;
 use crate::resources::pve::text::one_trimmed_line;
@@ -43,7 +43,7 @@ pub struct Bridge {
     pub ipv4_cidr: Option<String>,
 
     /// IPv4 gateway of the node. Only one interface of a node can have it.
-    #[schema(wire = "gateway")]
+    #[schema(wire = "gateway", validate = matches("an IPv4 address", is_address4))]
     pub ipv4_gateway: Option<String>,
 
     /// IPv6 address of the node on the bridge, with the length of its network.
@@ -51,7 +51,7 @@ pub struct Bridge {
     pub ipv6_cidr: Option<String>,
 
     /// IPv6 gateway of the node. Only one interface of a node can have it.
-    #[schema(wire = "gateway6")]
+    #[schema(wire = "gateway6", validate = matches("an IPv6 address", is_address6))]
     pub ipv6_gateway: Option<String>,
 
     /// Largest packet in bytes, from 1280 to 65520. Without it, what the ports have.

@@ -3,7 +3,7 @@
 use pve_client::{Interface, InterfaceName, NodeName, Settings};
 use tf_framework::prelude::*;
 
-use super::addresses::{self, Common, is_cidr4, is_cidr6};
+use super::addresses::{self, Common, is_address4, is_address6, is_cidr4, is_cidr6};
 use super::{InterfaceId, Managed};
 use crate::cx::Cx;
 use crate::resources::pve::text::one_trimmed_line;
@@ -37,7 +37,7 @@ pub struct Vlan {
     pub ipv4_cidr: Option<String>,
 
     /// IPv4 gateway of the node. Only one interface of a node can have it.
-    #[schema(wire = "gateway")]
+    #[schema(wire = "gateway", validate = matches("an IPv4 address", is_address4))]
     pub ipv4_gateway: Option<String>,
 
     /// IPv6 address of the node in the VLAN, with the length of its network.
@@ -45,7 +45,7 @@ pub struct Vlan {
     pub ipv6_cidr: Option<String>,
 
     /// IPv6 gateway of the node. Only one interface of a node can have it.
-    #[schema(wire = "gateway6")]
+    #[schema(wire = "gateway6", validate = matches("an IPv6 address", is_address6))]
     pub ipv6_gateway: Option<String>,
 
     /// Largest packet in bytes, from 1280 to 65520.
@@ -130,6 +130,13 @@ fn check_name(config: &Value, out: &mut Diagnostics) {
         }
         return;
     };
+    if !(1..=4094).contains(&told) {
+        out.error(
+            "name",
+            "Invalid value",
+            format!("The name {name:?} tells the VLAN {told}, and a VLAN has a number from 1 to 4094."),
+        );
+    }
     let number = number.as_number().and_then(Number::to_i64);
     if number.is_some_and(|number| number != told) {
         out.error(
@@ -198,6 +205,7 @@ mod tests {
         };
         assert_eq!(check(&[("name", "vmbr0.30".into())]), 0);
         assert_eq!(check(&[("name", "vmbr0.30".into()), ("vlan_id", 31.into())]), 1);
+        assert_eq!(check(&[("name", "vmbr0.4095".into())]), 1);
         assert_eq!(check(&[("name", "storage".into())]), 2);
         assert_eq!(
             check(&[("name", "storage".into()), ("vlan_id", 31.into()), ("parent", "eno1".into())]),
