@@ -28,5 +28,6 @@ pub mod schema;
 pub mod section;
 pub mod server;
 pub mod state;
+pub mod storage_types;
 pub mod tasks;
 pub mod upid;

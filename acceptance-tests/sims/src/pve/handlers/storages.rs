@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use super::{Request, Route, route};
 use crate::pve::answer::{Answer, Failure, Reply};
+use crate::pve::params::Params;
 use crate::pve::section::{MODIFIED, rules, shown};
 use crate::pve::state::{Lab, Options, Storage};
+use crate::pve::storage_types::storage_type;
 
 /// Handlers of this noun.
 pub const ROUTES: &[Route] = &[
@@ -18,26 +20,10 @@ pub const ROUTES: &[Route] = &[
 
 /// Listing shows what one may use in some way.
 const SEEING: [&str; 3] = ["Datastore.Audit", "Datastore.Allocate", "Datastore.AllocateSpace"];
+/// What a change is told that is no option.
+const CONTROL: [&str; 3] = ["storage", "digest", "delete"];
 /// Options that are kept elsewhere and never shown.
 const SECRETS: [&str; 4] = ["password", "encryption-key", "keyring", "master-pubkey"];
-/// What each plugin needs, and the content it takes unless told otherwise.
-fn plugin(kind: &str) -> (&'static [&'static str], &'static str) {
-    match kind {
-        "dir" | "btrfs" => (&["path"], "images"),
-        "nfs" => (&["server", "export"], "images"),
-        "cifs" => (&["server", "share"], "images"),
-        "lvm" => (&["vgname"], "images"),
-        "lvmthin" => (&["vgname", "thinpool"], "images"),
-        "zfspool" => (&["pool"], "images"),
-        "zfs" => (&["pool", "portal", "target", "iscsiprovider"], "images"),
-        "iscsi" => (&["portal", "target"], "images"),
-        "iscsidirect" => (&["portal", "target"], "images"),
-        "pbs" => (&["server", "datastore"], "backup"),
-        "cephfs" => (&[], "backup"),
-        "esxi" => (&["server", "username", "password"], "import"),
-        _ => (&[], "images"),
-    }
-}
 
 impl Lab {
     /// The storage's section as answers show it.
@@ -76,31 +62,64 @@ fn create(lab: &mut Lab, request: &Request) -> Answer {
     let params = &request.params;
     let id = params.text_or_empty("storage").to_owned();
     let kind = params.text_or_empty("type").to_owned();
-    let (required, content) = plugin(&kind);
+    let plugin = storage_type(&kind);
     if lab.storages.contains_key(&id) {
         return Err(Failure::died(format!("create storage failed: storage ID '{id}' already defined")));
     }
-    if let Some(name) = required.iter().find(|name| !params.has(name)) {
+    if let Some(name) = plugin.required.iter().find(|name| !params.has(name)) {
         return Err(Failure::died(format!("missing value for required option '{name}'")));
     }
+    plugin.check(params.texts().map(|(key, _)| key).filter(|key| !matches!(*key, "storage" | "type")))?;
     let mut options: Options = params
         .texts()
         .filter(|(key, _)| !SECRETS.contains(key) && !matches!(*key, "storage" | "type"))
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
-    options.entry("content".to_owned()).or_insert_with(|| content.to_owned());
+    options.entry("content".to_owned()).or_insert_with(|| plugin.default_content.to_owned());
+    plugin.trim(&mut options)?;
     if matches!(kind.as_str(), "nfs" | "cifs" | "cephfs") {
         options.entry("path".to_owned()).or_insert_with(|| format!("/mnt/pve/{id}"));
+    }
+    let mut config = json!({});
+    if kind == "pbs" {
+        config =
+            keep_keys(params, &mut options).map_err(|failure| failure.within("create storage failed"))?;
     }
     let storage = Storage { kind: kind.clone(), options };
     activate(lab, &id, &storage).map_err(|failure| failure.within("create storage failed"))?;
     lab.storages.insert(id.clone(), storage);
     lab.storage_order.push(id.clone());
+    Ok(answered(&id, &kind, config))
+}
+
+fn answered(id: &str, kind: &str, config: Value) -> Reply {
     let mut answer = json!({"storage": id, "type": kind});
     if kind == "pbs" {
-        answer["config"] = json!({});
+        answer["config"] = config;
     }
-    Ok(answer.into())
+    answer.into()
+}
+
+/// Of its keys the section keeps a fingerprint, or that there is one. What is returned are the keys that were given.
+fn keep_keys(params: &Params, options: &mut Options) -> Result<Value, Failure> {
+    let mut config = json!({});
+    if let Some(text) = params.text("encryption-key") {
+        let key: Value = serde_json::from_str(text).unwrap_or_default();
+        if key.get("data").is_none() {
+            return Err(Failure::died(
+                "Value does not seems like a valid, JSON formatted encryption key!".to_owned(),
+            ));
+        }
+        options.insert("encryption-key".to_owned(), key["fingerprint"].as_str().unwrap_or("1").to_owned());
+        config["encryption-key"] = text.into();
+    }
+    if params.has("master-pubkey") {
+        if !options.contains_key("encryption-key") {
+            return Err(Failure::died("'master-pubkey' can only be used together with 'encryption-key'"));
+        }
+        options.insert("master-pubkey".to_owned(), "1".to_owned());
+    }
+    Ok(config)
 }
 
 /// A new storage is activated unless it is switched off.
@@ -142,32 +161,34 @@ fn changed(lab: &mut Lab, request: &Request) -> Answer {
         return Err(Failure::died(MODIFIED));
     }
     let storage = lab.storages.get_mut(&id).ok_or_else(|| missing(&id))?;
+    let (kind, mut options) = (storage.kind.clone(), storage.options.clone());
+    let plugin = storage_type(&kind);
+    plugin.check(params.texts().map(|(key, _)| key).filter(|key| !CONTROL.contains(key)))?;
     for name in params.list("delete").unwrap_or_default() {
         if params.has(&name) {
             return Err(Failure::died(format!(
                 "unable to set and delete property '{name}' at the same time!"
             )));
         }
-        require_optional(&storage.kind, &name)?;
-        storage.options.remove(&name);
+        require_optional(&kind, &name)?;
+        options.remove(&name);
     }
     for (key, value) in params.texts() {
-        if !SECRETS.contains(&key) && !matches!(key, "storage" | "digest" | "delete") {
-            storage.options.insert(key.to_owned(), value.to_owned());
+        if !SECRETS.contains(&key) && !CONTROL.contains(&key) {
+            options.insert(key.to_owned(), value.to_owned());
         }
     }
-    storage.options.retain(|key, value| key != "disable" || value != "0");
-    let mut answer = json!({"storage": id, "type": storage.kind});
-    if storage.kind == "pbs" {
-        answer["config"] = json!({});
-    }
-    Ok(answer.into())
+    options.retain(|key, value| key != "disable" || value != "0");
+    plugin.trim(&mut options)?;
+    let config = if kind == "pbs" { keep_keys(params, &mut options)? } else { json!({}) };
+    storage.options = options;
+    Ok(answered(&id, &kind, config))
 }
 
 /// Refuses to take away what the plugin needs, what never changes, and what no storage has.
 fn require_optional(kind: &str, name: &str) -> Result<(), Failure> {
     let refused = |what: &str| Err(Failure::died(format!("{what} '{name}'")));
-    if plugin(kind).0.contains(&name) {
+    if storage_type(kind).required.contains(&name) {
         return refused("unable to delete required option");
     }
     match (rules("PUT", "/storage/{storage}").get(name), rules("POST", "/storage").get(name)) {
