@@ -178,7 +178,9 @@ fn options_of_the_cluster_are_set_and_given_back() {
                 "keyboard = \"en-us\"\nlanguage = \"en\"\ndescription = \"a\\nb\"\nnext_id = { lower = 200, upper = 300 }\n\
                  migration = { type = \"insecure\", network = \"10.0.0.0/24\" }\nha = { shutdown_policy = \"migrate\" }\n\
                  tag_style = { colors = { prod = \"ff0000\" }, shape = \"full\" }\nregistered_tags = [\"a\", \"b\"]\n\
-                 scheduling = { ha = \"static\", ha_rebalance_on_start = true }\nmac_prefix = \"BC:24:12\"",
+                 scheduling = { ha = \"dynamic\", ha_rebalance_on_start = true, ha_auto_rebalance = true, \
+                 ha_auto_rebalance_threshold_percent = 40, ha_auto_rebalance_hold_rounds = 5, ha_auto_rebalance_margin_percent = 15, \
+                 ha_auto_rebalance_method = \"topsis\" }\nmac_prefix = \"BC:24:12\"",
             ),
             resource(
                 "cluster_options",

@@ -63,18 +63,21 @@ const TYPES: [(&str, [&str; 3]); 11] = [
         [
             "server = \"192.0.2.99\", share = \"s\"",
             "server = \"192.0.2.99\", share = \"s\", username = \"u\", smb_version = \"3.0\", domain = \"HOME\", format = \
-             \"qcow2\", create_subfolders = false, options = \"ro\", subfolder = \"/pve\"",
+             \"qcow2\", create_base_path = false, create_subfolders = false, options = \"ro\", subfolder = \"/pve\", \
+             snapshot_as_volume_chain = true",
             "server = \"192.0.2.99\", share = \"s\", username = \"other\", smb_version = \"3.11\", format = \"raw\", \
-             preallocation = \"full\"",
+             preallocation = \"full\", create_base_path = true, domain = \"WORK\", subfolder = \"/other\", content_folders = { iso \
+             = \"discs\" }",
         ],
     ),
     (
         "lvm",
         [
             "volume_group = \"vg\"",
-            "volume_group = \"vg\", safe_remove = true, safe_remove_throughput = \"-1048576\", tagged_only = true, shared = true, \
-             snapshot_as_volume_chain = true",
-            "volume_group = \"vg\", safe_remove = false, tagged_only = false",
+            "volume_group = \"vg\", safe_remove = true, safe_remove_step_mib = 8, safe_remove_throughput = \"-1048576\", tagged_only \
+             = true, shared = true, snapshot_as_volume_chain = true",
+            "volume_group = \"vg\", safe_remove = false, safe_remove_step_mib = 32, safe_remove_throughput = \"1048576\", \
+             tagged_only = false, shared = false",
         ],
     ),
     ("lvmthin", ["volume_group = \"vg\", thin_pool = \"data\""; 3]),
@@ -83,7 +86,7 @@ const TYPES: [(&str, [&str; 3]); 11] = [
         [
             "pool = \"tank/vms\"",
             "pool = \"tank/vms\", sparse = true, block_size = \"16k\", mount_point = \"/vms\"",
-            "pool = \"tank/vms\", sparse = false, block_size = \"8k\"",
+            "pool = \"tank/vms\", sparse = false, block_size = \"8k\", mount_point = \"/other\"",
         ],
     ),
     (
@@ -91,8 +94,9 @@ const TYPES: [(&str, [&str; 3]); 11] = [
         [
             "path = \"/b\"",
             "path = \"/b\", nocow = true, create_base_path = false, create_subfolders = false, format = \"subvol\", is_mountpoint \
-             = \"yes\"",
-            "path = \"/b\", nocow = false, format = \"raw\", preallocation = \"off\"",
+             = \"yes\", shared = true, preallocation = \"full\"",
+            "path = \"/b\", nocow = false, create_base_path = true, create_subfolders = true, format = \"raw\", is_mountpoint = \
+             \"no\", shared = false, preallocation = \"off\"",
         ],
     ),
     ("iscsi", ["portal = \"192.0.2.99\", target = \"iqn.2003-01.org.example:t\""; 3]),
@@ -101,8 +105,10 @@ const TYPES: [(&str, [&str; 3]); 11] = [
         [
             "monitors = [\"192.0.2.1\"]",
             "monitors = [\"192.0.2.1\", \"192.0.2.2\"], username = \"pve\", fuse = true, subfolder = \"/pve\", options = \
-             \"noatime\", file_system = \"media\"",
-            "monitors = [\"192.0.2.1\"], username = \"other\", fuse = false",
+             \"noatime\", file_system = \"media\", create_base_path = false, create_subfolders = false, content_folders = { iso = \
+             \"discs\" }",
+            "monitors = [\"192.0.2.1\"], username = \"other\", fuse = false, subfolder = \"/other\", options = \"ro\", \
+             file_system = \"other\", create_base_path = true, create_subfolders = true, content_folders = { iso = \"others\" }",
         ],
     ),
     (
@@ -111,7 +117,8 @@ const TYPES: [(&str, [&str; 3]); 11] = [
             "pool = \"vms\"",
             "pool = \"vms\", kernel_driver = true, data_pool = \"data\", monitors = [\"192.0.2.1\"], username = \"pve\", \
              namespace = \"lab\"",
-            "pool = \"vms\", kernel_driver = false, data_pool = \"other\", monitors = [\"192.0.2.1\", \"192.0.2.2\"]",
+            "pool = \"vms\", kernel_driver = false, data_pool = \"other\", monitors = [\"192.0.2.1\", \"192.0.2.2\"], username = \
+             \"other\", namespace = \"other\"",
         ],
     ),
     (
@@ -120,7 +127,8 @@ const TYPES: [(&str, [&str; 3]); 11] = [
             "server = \"192.0.2.98\", datastore = \"d\"",
             "server = \"192.0.2.98\", datastore = \"d\", namespace = \"tier1\", port = 8008, username = \"tf@pbs\", fingerprint \
              = \"3D:17:2D:24:4E:63:5D:09:47:5E:45:FB:A3:F2:6C:7A:43:B6:8B:5B:8A:81:F4:79:D2:EF:60:4F:C6:23:70:92\"",
-            "server = \"192.0.2.98\", datastore = \"d\", namespace = \"tier2\", port = 8009",
+            "server = \"192.0.2.98\", datastore = \"d\", namespace = \"tier2\", port = 8009, username = \"other@pbs\", \
+             fingerprint = \"AA:17:2D:24:4E:63:5D:09:47:5E:45:FB:A3:F2:6C:7A:43:B6:8B:5B:8A:81:F4:79:D2:EF:60:4F:C6:23:70:92\"",
         ],
     ),
 ];
@@ -129,6 +137,7 @@ const TYPES: [(&str, [&str; 3]); 11] = [
 fn every_type_lives_with_all_its_arguments_and_leaves_nothing() {
     let all = |step: usize, common: &str| {
         let one = |(kind, steps): &(&str, [&str; 3])| {
+            let common = if ["btrfs", "pbs"].contains(kind) { "" } else { common };
             format!(
                 "resource \"homelab_pve_storage\" \"{kind}\" {{\n  name = \"acceptance-{kind}\"\n  enabled = false\n{common}\n  \
                  {kind} = {{ {} }}\n}}\n",
@@ -160,31 +169,120 @@ fn another_type_is_another_storage() {
     );
 }
 
+/// The secrets of every type: what is set besides, the argument, and two values.
+const SECRETS: [(&str, &str, &str, [&str; 2]); 5] = [
+    ("cifs", "server = \"192.0.2.99\"\nshare = \"s\"\nusername = \"u\"", "password", ["one", "two"]),
+    ("cephfs", "monitors = [\"192.0.2.1\"]", "keyring", ["AQB1", "AQB2"]),
+    ("rbd", "monitors = [\"192.0.2.1\"]", "keyring", ["AQB1", "AQB2"]),
+    ("pbs", "server = \"192.0.2.98\"\ndatastore = \"d\"", "password", ["one", "two"]),
+    (
+        "pbs",
+        "server = \"192.0.2.98\"\ndatastore = \"d\"",
+        "encryption_key",
+        ["{\\\"data\\\":\\\"one\\\"}", "{\\\"data\\\":\\\"two\\\"}"],
+    ),
+];
+
 #[test]
-fn a_secret_is_sent_again_with_a_new_version_and_never_stored() {
+fn a_secret_is_sent_with_each_version_taken_back_when_it_goes_and_never_stored() {
+    with_each_cli(|cli| {
+        if !cli::at_least(cli, (1, 11), (1, 11)) {
+            return;
+        }
+        for (kind, rest, argument, values) in SECRETS {
+            let lab = Lab::start();
+            let workspace = Workspace::new(cli);
+            let with = |secret: &str| storage(&format!("enabled = false\n{kind} = {{\n{rest}\n{secret}\n}}"));
+            for (value, version) in values.iter().zip(1..) {
+                let secret = format!("{argument}_wo = \"{value}\"\n{argument}_wo_version = {version}");
+                workspace.configure(&lab.provider_block(), &with(&secret));
+                let before = lab.writes();
+                workspace.apply().ok();
+                workspace.plan_is_empty();
+                assert_eq!(lab.writes(), before + 1, "{kind} {argument}");
+                let state =
+                    std::fs::read_to_string(workspace.folder().join("terraform.tfstate")).expect("a state");
+                assert!(!state.contains(value), "the secret is in the state");
+            }
+            workspace.configure(&lab.provider_block(), &with(""));
+            let plan = workspace.plan().prose();
+            assert_eq!(plan.contains("Backups become readable"), argument == "encryption_key", "{plan}");
+            // The nodes forget it too.
+            let before = lab.writes();
+            workspace.apply().ok();
+            workspace.plan_is_empty();
+            assert_eq!(lab.writes(), before + 1, "{kind} {argument}");
+            workspace.destroy().ok();
+        }
+    });
+}
+
+#[test]
+fn a_backup_server_is_given_keys_that_are_missed_when_they_go() {
     with_each_cli(|cli| {
         if !cli::at_least(cli, (1, 11), (1, 11)) {
             return;
         }
         let lab = Lab::start();
         let workspace = Workspace::new(cli);
-        let pbs = |secret: &str, version: u32| {
+        let pbs = |master: &str| {
             storage(&format!(
-                "enabled = false\npbs = {{\n  server = \"192.0.2.98\"\n  datastore = \"d\"\n  password_wo = \"{secret}\"\n  \
-                 password_wo_version = {version}\n}}"
+                "enabled = false\npbs = {{\n  server = \"192.0.2.98\"\n  datastore = \"d\"\n  encryption_key_wo = \
+                 \"{{\\\"data\\\":\\\"x\\\",\\\"fingerprint\\\":\\\"aa:bb\\\"}}\"\n  encryption_key_wo_version = 1\n{master}\n}}"
             ))
         };
-        for (secret, version) in [("first-secret", 1), ("second-secret", 2)] {
-            workspace.configure(&lab.provider_block(), &pbs(secret, version));
-            let before = lab.writes();
+        let key = |name: &str| {
+            format!(
+                "  master_public_key = \"-----BEGIN PUBLIC KEY-----\\n{name}\\n-----END PUBLIC KEY-----\\n\"\n"
+            )
+        };
+        for master in [key("one"), key("two")] {
+            workspace.configure(&lab.provider_block(), &pbs(&master));
             workspace.apply().ok();
             workspace.plan_is_empty();
-            assert_eq!(lab.writes(), before + 1);
-            let state =
-                std::fs::read_to_string(workspace.folder().join("terraform.tfstate")).expect("a state");
-            assert!(!state.contains(secret), "the secret is in the state");
         }
+        let shown = || lab.get("/api2/json/storage/acceptance")["data"].clone();
+        assert_eq!((&shown()["encryption-key"], &shown()["master-pubkey"]), (&"aa:bb".into(), &"1".into()));
+        // Whoever takes the keys away leaves a difference, which the next apply mends.
+        lab.request(
+            "PUT",
+            "/api2/json/storage/acceptance",
+            Some("{\"delete\":\"encryption-key,master-pubkey\"}"),
+        );
+        assert_eq!(workspace.plan().code, Some(2));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert_eq!(shown()["encryption-key"], "aa:bb");
+        workspace.configure(&lab.provider_block(), &pbs(""));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert!(shown()["master-pubkey"].is_null());
         workspace.destroy().ok();
+    });
+}
+
+#[test]
+fn what_a_type_of_storage_does_not_know_is_a_plan_error() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        for (body, said) in [
+            (
+                "content = [\"iso\"]\npbs = { server = \"s\", datastore = \"d\" }",
+                "It can hold \"backup\", \"none\".",
+            ),
+            (
+                "bandwidth_limits = { move_kib_per_second = 1 }\nbtrfs = { path = \"/b\" }",
+                "has no `bandwidth_limits`",
+            ),
+            ("prune_backups = { keep_last = 1 }\nlvm = { volume_group = \"vg\" }", "has no `prune_backups`"),
+            ("lvm = { volume_group = \"vg\", safe_remove_step_mib = 3 }", "must be 1, 2, 4, 8, 16 or 32"),
+        ] {
+            workspace.configure(&lab.provider_block(), &storage(body));
+            let plan = workspace.plan().failed().prose();
+            assert!(plan.contains(said), "{plan}");
+        }
+        assert_eq!(lab.writes(), 0);
     });
 }
 

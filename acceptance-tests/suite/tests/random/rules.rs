@@ -56,6 +56,7 @@ fn one(kind: &str, label: &str, config: &mut Json) {
         "homelab_pve_backup_job" => backup_job(config),
         "homelab_pve_dir_mapping" => one_for_each_node(config),
         "homelab_pve_storage" => storage(config),
+        "homelab_pve_cluster_options" => cluster_options(config),
         "homelab_pve_bond" => bond(config),
         "homelab_pve_bridge" if config["vlan_aware"] != true => unset(config, "vlan_ids"),
         "homelab_pve_ha_rule" => ha_rule(config),
@@ -198,5 +199,38 @@ fn storage(config: &mut Json) {
     // None of the servers is there, so only a directory can be switched on.
     if !is_set(config, "dir") {
         config["enabled"] = json!(false);
+    }
+    let kind = TYPES.into_iter().find(|kind| is_set(config, kind)).unwrap_or_default();
+    let holds: &[&str] = match kind {
+        "pbs" => &["backup"],
+        "iscsi" => &["images"],
+        "cephfs" => &["backup", "iso", "vztmpl"],
+        "lvm" | "lvmthin" | "zfspool" | "rbd" => &["images", "rootdir"],
+        _ => &["backup", "iso", "vztmpl", "images", "rootdir"],
+    };
+    if let Some(content) = config["content"].as_array_mut() {
+        content.retain(|word| holds.iter().any(|held| word == held));
+    }
+    if config["content"] == json!([]) {
+        unset(config, "content");
+    }
+    if matches!(kind, "btrfs" | "pbs") {
+        unset(config, "bandwidth_limits");
+    }
+    if !holds.contains(&"backup") {
+        unset(config, "prune_backups");
+        unset(config, "max_protected_backups");
+    }
+}
+
+/// Moves of running guests are tuned only where there are any.
+fn cluster_options(config: &mut Json) {
+    if is_set(config, "scheduling") && !is_set(config, "scheduling.ha_auto_rebalance") {
+        for rest in ["threshold_percent", "hold_rounds", "margin_percent", "method"] {
+            unset(&mut config["scheduling"], &format!("ha_auto_rebalance_{rest}"));
+        }
+        if config["scheduling"] == json!({}) {
+            unset(config, "scheduling");
+        }
     }
 }

@@ -11,7 +11,7 @@ use tf_framework::prelude::*;
 
 use self::login::{Notices, U2f, WebAuthn};
 use self::objects::{
-    HaPolicy, NextId, Scheduling, TagStyle, Traffic, UserTagAccess, flag, joined, properties, set_of,
+    HaPolicy, NextId, Scheduling, TagStyle, Traffic, UserTagAccess, joined, properties, set_of,
 };
 use crate::cx::Cx;
 use crate::errors::Explain as _;
@@ -185,9 +185,6 @@ impl ClusterOptions {
             .opt("ha", self.ha.as_ref().map(|ha| format!("shutdown_policy={}", ha.shutdown_policy)))
             .properties("tag-style", &self.tag_style.as_ref().map(TagStyle::wire).unwrap_or_default())
             .opt("registered-tags", joined(self.registered_tags.as_ref()));
-        let scheduling = self.scheduling.as_ref().map(|of| {
-            properties([("ha", of.ha.clone()), ("ha-rebalance-on-start", flag(of.ha_rebalance_on_start))])
-        });
         let next_id = self.next_id.as_ref().map(|of| {
             properties([
                 ("lower", of.lower.map(|n| n.to_string())),
@@ -201,17 +198,13 @@ impl ClusterOptions {
             ])
         });
         let settings = settings
-            .properties("crs", &scheduling.unwrap_or_default())
+            .properties("crs", &self.scheduling.as_ref().map(Scheduling::wire).unwrap_or_default())
             .properties("next-id", &next_id.unwrap_or_default())
             .properties("user-tag-access", &access.unwrap_or_default());
         BandwidthLimits::write(self.bandwidth_limits.as_ref(), settings)
     }
 
     fn read(found: &Settings) -> Self {
-        let scheduling = found.property("crs", None).map(|text| Scheduling {
-            ha: text.value("ha").map(str::to_owned),
-            ha_rebalance_on_start: text.truth("ha-rebalance-on-start"),
-        });
         let next_id = found.property("next-id", None).map(|text| NextId {
             lower: text.value("lower").and_then(|number| number.parse().ok()),
             upper: text.value("upper").and_then(|number| number.parse().ok()),
@@ -238,7 +231,7 @@ impl ClusterOptions {
             replication: Traffic::read(found, "replication"),
             ha: policy.map(|shutdown_policy| HaPolicy { shutdown_policy }),
             fencing: found.string("fencing"),
-            scheduling,
+            scheduling: Scheduling::read(found),
             next_id,
             tag_style: TagStyle::read(found),
             registered_tags: (!tags.is_empty()).then(|| set_of(&tags)),
@@ -274,6 +267,10 @@ impl Resource for ClusterOptions {
 
     fn id(&self) -> Cluster {
         Cluster
+    }
+
+    fn validate(config: &Value, out: &mut Diagnostics) {
+        Scheduling::validate(config, out);
     }
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
@@ -333,7 +330,11 @@ mod tests {
             .set("keyboard", "de")
             .set("migration", "network=10.0.0.0/24,type=insecure")
             .set("ha", "shutdown_policy=migrate")
-            .set("crs", "ha=static,ha-rebalance-on-start=1")
+            .set(
+                "crs",
+                "ha=dynamic,ha-auto-rebalance=1,ha-auto-rebalance-hold-duration=5,ha-auto-rebalance-margin=15,\
+                 ha-auto-rebalance-method=topsis,ha-auto-rebalance-threshold=40,ha-rebalance-on-start=1",
+            )
             .set("next-id", "lower=200,upper=300")
             .set("tag-style", "color-map=prod:ff0000;test:00ff00:000000,shape=full")
             .set("registered-tags", "a;b")

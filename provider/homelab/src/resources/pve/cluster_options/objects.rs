@@ -34,6 +34,27 @@ pub struct Scheduling {
     /// Whether a guest that is started is moved to a better node first. Proxmox VE's default is `false`.
     #[schema(wire = "ha-rebalance-on-start")]
     pub ha_rebalance_on_start: Option<bool>,
+
+    /// Whether guests that run are moved too when the nodes carry very different loads. New in Proxmox VE 9.2. Proxmox
+    /// VE's default is `false`. The arguments below need it.
+    #[schema(wire = "ha-auto-rebalance")]
+    pub ha_auto_rebalance: Option<bool>,
+
+    /// How different the loads have to be, in percent. Proxmox VE's default is 30.
+    #[schema(wire = "ha-auto-rebalance-threshold", validate = range(0, 100))]
+    pub ha_auto_rebalance_threshold_percent: Option<i64>,
+
+    /// For how many rounds of the manager, about ten seconds each, they have to be so. Proxmox VE's default is 3.
+    #[schema(wire = "ha-auto-rebalance-hold-duration", validate = range(0, i64::MAX))]
+    pub ha_auto_rebalance_hold_rounds: Option<i64>,
+
+    /// How much less different a move has to make them, in percent of what they are. Proxmox VE's default is 10.
+    #[schema(wire = "ha-auto-rebalance-margin", validate = range(0, 100))]
+    pub ha_auto_rebalance_margin_percent: Option<i64>,
+
+    /// How moves are compared: `bruteforce` or `topsis`. Proxmox VE's default is `bruteforce`.
+    #[schema(wire = "ha-auto-rebalance-method", validate = one_of(["bruteforce", "topsis"]))]
+    pub ha_auto_rebalance_method: Option<String>,
 }
 
 /// Range of the IDs that are proposed for new guests.
@@ -111,6 +132,50 @@ impl Traffic {
             r#type: text.default.clone().unwrap_or_else(|| "secure".to_owned()),
             network: text.value("network").map(str::to_owned),
         })
+    }
+}
+
+impl Scheduling {
+    pub(super) fn wire(&self) -> PropertyString {
+        let number = |value: Option<i64>| value.map(|value| value.to_string());
+        properties([
+            ("ha", self.ha.clone()),
+            ("ha-rebalance-on-start", flag(self.ha_rebalance_on_start)),
+            ("ha-auto-rebalance", flag(self.ha_auto_rebalance)),
+            ("ha-auto-rebalance-threshold", number(self.ha_auto_rebalance_threshold_percent)),
+            ("ha-auto-rebalance-hold-duration", number(self.ha_auto_rebalance_hold_rounds)),
+            ("ha-auto-rebalance-margin", number(self.ha_auto_rebalance_margin_percent)),
+            ("ha-auto-rebalance-method", self.ha_auto_rebalance_method.clone()),
+        ])
+    }
+
+    pub(super) fn read(settings: &Settings) -> Option<Self> {
+        let text = settings.property("crs", None)?;
+        let number = |name: &str| text.value(name).and_then(|number| number.parse().ok());
+        Some(Self {
+            ha: text.value("ha").map(str::to_owned),
+            ha_rebalance_on_start: text.truth("ha-rebalance-on-start"),
+            ha_auto_rebalance: text.truth("ha-auto-rebalance"),
+            ha_auto_rebalance_threshold_percent: number("ha-auto-rebalance-threshold"),
+            ha_auto_rebalance_hold_rounds: number("ha-auto-rebalance-hold-duration"),
+            ha_auto_rebalance_margin_percent: number("ha-auto-rebalance-margin"),
+            ha_auto_rebalance_method: text.value("ha-auto-rebalance-method").map(str::to_owned),
+        })
+    }
+
+    /// What tunes the moving of running guests needs that moving to be named.
+    pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
+        let scheduling = config.attribute("scheduling");
+        for rest in ["threshold_percent", "hold_rounds", "margin_percent", "method"] {
+            let name = format!("ha_auto_rebalance_{rest}");
+            if scheduling.attribute(&name).is_set() && scheduling.attribute("ha_auto_rebalance").is_null() {
+                out.error(
+                    Path::from("scheduling").then(&name),
+                    "Missing argument",
+                    format!("The argument `{name}` needs `ha_auto_rebalance` to be set too."),
+                );
+            }
+        }
     }
 }
 

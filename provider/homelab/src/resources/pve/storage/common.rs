@@ -10,8 +10,11 @@ pub(super) const CONTENT: [&str; 8] =
 /// How the space of new image files is reserved.
 pub(super) const PREALLOCATION: [&str; 4] = ["off", "metadata", "falloc", "full"];
 
-/// Formats of the disks that a storage can be told to make by default.
+/// Formats of the disks that a directory can be told to make by default.
 pub(super) const FORMATS: [&str; 4] = ["raw", "qcow2", "subvol", "vmdk"];
+
+/// Those of a share, where there are no subvolumes.
+pub(super) const SHARE_FORMATS: [&str; 3] = ["raw", "qcow2", "vmdk"];
 
 /// Limits of the bandwidth of operations, in KiB per second; 0 is no limit.
 #[derive(Clone, Debug, PartialEq, Object)]
@@ -84,4 +87,10 @@ pub(super) fn secret(
 ) -> Option<pve_client::Secret> {
     let due = before.is_none_or(|before| before != version);
     value.filter(|_| due).map(|text| text.as_str().into())
+}
+
+/// A secret that the service keeps and the configuration no longer has. Only a secret with a version is known to be
+/// kept.
+pub(super) fn is_forgotten(value: Option<&String>, version: Option<i64>, before: Option<i64>) -> bool {
+    before.is_some() && version.is_none() && value.is_none()
 }

@@ -88,6 +88,10 @@ pub struct Btrfs {
     #[schema(wire = "is_mountpoint")]
     pub is_mountpoint: Option<String>,
 
+    /// Whether every node sees the same files there. Proxmox VE's default is `false`.
+    #[schema(wire = "shared")]
+    pub shared: Option<bool>,
+
     /// Whether to make the directory if it is not there. Proxmox VE's default is `true`.
     #[schema(wire = "create-base-path")]
     pub create_base_path: Option<bool>,
@@ -97,7 +101,7 @@ pub struct Btrfs {
     pub create_subfolders: Option<bool>,
 
     /// Format of new disks when nothing else is said.
-    #[schema(wire = "format", validate = one_of(FORMATS))]
+    #[schema(wire = "format", validate = one_of(["raw", "subvol"]))]
     pub format: Option<String>,
 
     /// Whether new files are written without copy-on-write, and so without checksums. Proxmox VE's default is `false`.
@@ -114,6 +118,7 @@ impl Btrfs {
         Settings::new()
             .set("path", &self.path)
             .opt("is_mountpoint", self.is_mountpoint.as_ref())
+            .bool("shared", self.shared)
             .bool("create-base-path", self.create_base_path)
             .bool("create-subdirs", self.create_subfolders)
             .opt("format", self.format.as_ref())
@@ -125,6 +130,7 @@ impl Btrfs {
         Self {
             path: settings.string("path").unwrap_or_default(),
             is_mountpoint: settings.string("is_mountpoint"),
+            shared: settings.truth("shared"),
             create_base_path: settings.truth("create-base-path"),
             create_subfolders: settings.truth("create-subdirs"),
             format: settings.string("format"),

@@ -22,6 +22,10 @@ pub struct Lvm {
     #[schema(wire = "saferemove")]
     pub safe_remove: Option<bool>,
 
+    /// How many MiB are overwritten at a time: 1, 2, 4, 8, 16 or 32. New in Proxmox VE 9. Proxmox VE's default is 32.
+    #[schema(wire = "saferemove-stepsize", validate = range(1, 32))]
+    pub safe_remove_step_mib: Option<i64>,
+
     /// How fast a deleted volume is overwritten, in bytes per second with a unit as `cstream` reads it.
     #[schema(wire = "saferemove_throughput")]
     pub safe_remove_throughput: Option<String>,
@@ -43,6 +47,7 @@ impl Lvm {
             .opt("base", self.base_volume.as_ref())
             .bool("shared", self.shared)
             .bool("saferemove", self.safe_remove)
+            .opt("saferemove-stepsize", self.safe_remove_step_mib)
             .opt("saferemove_throughput", self.safe_remove_throughput.as_ref())
             .bool("tagged_only", self.tagged_only)
             .bool("snapshot-as-volume-chain", self.snapshot_as_volume_chain)
@@ -54,10 +59,24 @@ impl Lvm {
             base_volume: settings.string("base"),
             shared: settings.truth("shared"),
             safe_remove: settings.truth("saferemove"),
+            safe_remove_step_mib: settings.int("saferemove-stepsize"),
             safe_remove_throughput: settings.string("saferemove_throughput"),
             tagged_only: settings.truth("tagged_only"),
             snapshot_as_volume_chain: settings.truth("snapshot-as-volume-chain"),
         }
+    }
+}
+
+/// The schema knows a range only, and the service these.
+pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
+    let step = config.attribute("lvm").attribute("safe_remove_step_mib");
+    let known = |step: i64| (1..=32).contains(&step) && step.count_ones() == 1;
+    if let Some(step) = step.as_number().and_then(Number::to_i64).filter(|step| !known(*step)) {
+        out.error(
+            Path::from("lvm").then("safe_remove_step_mib"),
+            "Invalid value",
+            format!("This argument must be 1, 2, 4, 8, 16 or 32; it is {step}."),
+        );
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod common;
 mod file;
+mod kinds;
 mod lvm;
 mod network_file;
 mod object;
@@ -64,7 +65,7 @@ pub struct Storage {
     #[schema(wire = "max-protected-backups", validate = range(-1, i64::MAX))]
     pub max_protected_backups: Option<i64>,
 
-    /// Limits of the bandwidth of operations.
+    /// Limits of the bandwidth of operations. `btrfs` and `pbs` have none.
     #[schema(wire = "bwlimit", validate = not_empty())]
     pub bandwidth_limits: Option<BandwidthLimits>,
 
@@ -159,6 +160,24 @@ impl Storage {
         secrets
     }
 
+    /// The secrets that another state had and this one has no more.
+    fn forgotten(&self, before: &Self) -> Vec<String> {
+        let mut names: Vec<&str> = Vec::new();
+        if let (Some(cifs), Some(before)) = (&self.cifs, &before.cifs) {
+            names.extend(cifs.forgotten(before));
+        }
+        if let (Some(pbs), Some(before)) = (&self.pbs, &before.pbs) {
+            names.extend(pbs.forgotten(before));
+        }
+        if let (Some(cephfs), Some(before)) = (&self.cephfs, &before.cephfs) {
+            names.extend(cephfs.forgotten(before));
+        }
+        if let (Some(rbd), Some(before)) = (&self.rbd, &before.rbd) {
+            names.extend(rbd.forgotten(before));
+        }
+        names.into_iter().map(str::to_owned).collect()
+    }
+
     fn read(found: StorageConfig, prior: Option<&Self>) -> Self {
         let (settings, kind) = (&found.settings, found.kind.as_str());
         let is = |name: &str| kind == name;
@@ -202,6 +221,8 @@ impl Resource for Storage {
     fn validate(config: &Value, out: &mut Diagnostics) {
         rules::exactly_one_of(config, &TYPES, out);
         PruneBackups::validate(config.attribute("prune_backups"), &"prune_backups".into(), out);
+        kinds::validate(config, out);
+        lvm::validate(config, out);
         network_file::validate(config, out);
         object::validate(config, out);
     }
@@ -215,6 +236,7 @@ impl Resource for Storage {
                 plan.require_replace("type");
             }
         }
+        object::warn_of_plain_backups(plan);
         if let Some(want) = plan.want() {
             if plan.is_create() {
                 cx.expect(Expected::Storage(want.name));
@@ -235,6 +257,8 @@ impl Resource for Storage {
         let ours = |found: &StorageConfig| {
             let same = |(name, value): (&str, &str)| match name {
                 "content" | "nodes" => found.settings.word_set(name) == settings.word_set(name),
+                // Of this one the service only shows that it is there.
+                "master-pubkey" => found.settings.text(name).is_some(),
                 name => found.settings.text(name) == Some(value),
             };
             found.kind == kind && settings.params().iter().all(same)
@@ -266,7 +290,8 @@ impl Resource for Storage {
 
     async fn update(cx: &Cx, id: &StorageName, change: Change<'_, Self>) -> Result<()> {
         let pve = cx.pve()?;
-        let changes = change.prior.settings().changes_to(&change.want.settings());
+        let mut changes = change.prior.settings().changes_to(&change.want.settings());
+        changes.delete.extend(change.want.forgotten(change.prior));
         let secrets = change.want.secrets(Some(change.prior));
         object(id).change::<Self, _, _>(cx, || pve.change_storage(id, &changes, &secrets)).await
     }

@@ -3,7 +3,7 @@
 use pve_client::{Secrets, Settings};
 use tf_framework::prelude::*;
 
-use super::common::{FORMATS, PREALLOCATION, read_folders, secret, write_folders};
+use super::common::{PREALLOCATION, SHARE_FORMATS, is_forgotten, read_folders, secret, write_folders};
 
 /// A share of an NFS server.
 #[derive(Clone, Debug, PartialEq, Object)]
@@ -33,7 +33,7 @@ pub struct Nfs {
     pub content_folders: Option<BTreeMap<String, String>>,
 
     /// Format of new disks when nothing else is said.
-    #[schema(wire = "format", validate = one_of(FORMATS))]
+    #[schema(wire = "format", validate = one_of(SHARE_FORMATS))]
     pub format: Option<String>,
 
     /// How the space of new image files is reserved. Proxmox VE's default is `metadata`.
@@ -113,6 +113,10 @@ pub struct Cifs {
     #[schema(wire = "options")]
     pub options: Option<String>,
 
+    /// Whether to make the mount point if it is not there. Proxmox VE's default is `true`.
+    #[schema(wire = "create-base-path")]
+    pub create_base_path: Option<bool>,
+
     /// Whether to make a folder for each kind of content. Proxmox VE's default is `true`.
     #[schema(wire = "create-subdirs")]
     pub create_subfolders: Option<bool>,
@@ -122,12 +126,17 @@ pub struct Cifs {
     pub content_folders: Option<BTreeMap<String, String>>,
 
     /// Format of new disks when nothing else is said.
-    #[schema(wire = "format", validate = one_of(FORMATS))]
+    #[schema(wire = "format", validate = one_of(SHARE_FORMATS))]
     pub format: Option<String>,
 
     /// How the space of new image files is reserved. Proxmox VE's default is `metadata`.
     #[schema(wire = "preallocation", validate = one_of(PREALLOCATION))]
     pub preallocation: Option<String>,
+
+    /// Whether snapshots are chains of volumes. New in Proxmox VE 9. Proxmox VE's default is `false`. A change replaces
+    /// the definition.
+    #[schema(wire = "snapshot-as-volume-chain", replace)]
+    pub snapshot_as_volume_chain: Option<bool>,
 }
 
 impl Cifs {
@@ -140,15 +149,22 @@ impl Cifs {
             .opt("domain", self.domain.as_ref())
             .opt("smbversion", self.smb_version.as_ref())
             .opt("options", self.options.as_ref())
+            .bool("create-base-path", self.create_base_path)
             .bool("create-subdirs", self.create_subfolders)
             .opt("format", self.format.as_ref())
-            .opt("preallocation", self.preallocation.as_ref());
+            .opt("preallocation", self.preallocation.as_ref())
+            .bool("snapshot-as-volume-chain", self.snapshot_as_volume_chain);
         write_folders(self.content_folders.as_ref(), settings)
     }
 
     pub(super) fn secrets(&self, secrets: Secrets, before: Option<&Self>) -> Secrets {
         let before = before.map(|before| before.password_wo_version);
         secrets.opt("password", secret(self.password_wo.as_ref(), self.password_wo_version, before))
+    }
+
+    pub(super) fn forgotten(&self, before: &Self) -> Option<&'static str> {
+        let (value, version) = (self.password_wo.as_ref(), self.password_wo_version);
+        is_forgotten(value, version, before.password_wo_version).then_some("password")
     }
 
     pub(super) fn read(settings: &Settings, prior: Option<&Self>) -> Self {
@@ -162,10 +178,12 @@ impl Cifs {
             domain: settings.string("domain"),
             smb_version: settings.string("smbversion"),
             options: settings.string("options"),
+            create_base_path: settings.truth("create-base-path"),
             create_subfolders: settings.truth("create-subdirs"),
             content_folders: read_folders(settings),
             format: settings.string("format"),
             preallocation: settings.string("preallocation"),
+            snapshot_as_volume_chain: settings.truth("snapshot-as-volume-chain"),
         }
     }
 }
@@ -204,22 +222,42 @@ pub struct CephFs {
     /// Mount options.
     #[schema(wire = "options")]
     pub options: Option<String>,
+
+    /// Whether to make the mount point if it is not there. Proxmox VE's default is `true`.
+    #[schema(wire = "create-base-path")]
+    pub create_base_path: Option<bool>,
+
+    /// Whether to make a folder for each kind of content. Proxmox VE's default is `true`.
+    #[schema(wire = "create-subdirs")]
+    pub create_subfolders: Option<bool>,
+
+    /// Folders of the kinds of content, below the mount point.
+    #[schema(wire = "content-dirs", validate = length(1, usize::MAX))]
+    pub content_folders: Option<BTreeMap<String, String>>,
 }
 
 impl CephFs {
     pub(super) fn settings(&self) -> Settings {
-        Settings::new()
+        let settings = Settings::new()
             .words("monhost", self.monitors.iter().flatten())
             .opt("fs-name", self.file_system.as_ref())
             .opt("subdir", self.subfolder.as_ref())
             .opt("username", self.username.as_ref())
             .bool("fuse", self.fuse)
             .opt("options", self.options.as_ref())
+            .bool("create-base-path", self.create_base_path)
+            .bool("create-subdirs", self.create_subfolders);
+        write_folders(self.content_folders.as_ref(), settings)
     }
 
     pub(super) fn secrets(&self, secrets: Secrets, before: Option<&Self>) -> Secrets {
         let before = before.map(|before| before.keyring_wo_version);
         secrets.opt("keyring", secret(self.keyring_wo.as_ref(), self.keyring_wo_version, before))
+    }
+
+    pub(super) fn forgotten(&self, before: &Self) -> Option<&'static str> {
+        let (value, version) = (self.keyring_wo.as_ref(), self.keyring_wo_version);
+        is_forgotten(value, version, before.keyring_wo_version).then_some("keyring")
     }
 
     pub(super) fn read(settings: &Settings, prior: Option<&Self>) -> Self {
@@ -232,6 +270,9 @@ impl CephFs {
             keyring_wo_version: prior.and_then(|prior| prior.keyring_wo_version),
             fuse: settings.truth("fuse"),
             options: settings.string("options"),
+            create_base_path: settings.truth("create-base-path"),
+            create_subfolders: settings.truth("create-subdirs"),
+            content_folders: read_folders(settings),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Storages of services: Proxmox Backup Server and Ceph block devices.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use pve_client::{Secrets, Settings};
 use tf_framework::prelude::*;
 
-use super::common::secret;
+use super::common::{is_forgotten, secret};
 
 /// A datastore of a Proxmox Backup Server.
 #[derive(Clone, Debug, PartialEq, Object)]
@@ -46,13 +48,24 @@ pub struct Pbs {
     #[schema(wire = "encryption-key", write_only, sensitive, validate = matches("the JSON of a key; make one with `proxmox-backup-client key create --kdf none`", is_key))]
     pub encryption_key_wo: Option<String>,
 
-    /// Any number; a change sends `encryption_key_wo` again.
+    /// Any number; a change sends `encryption_key_wo` again. Without it and the key, backups are no longer encrypted.
     pub encryption_key_wo_version: Option<i64>,
+
+    /// Public RSA key, as PEM. Each backup then holds its encryption key too, encrypted for the owner of the private
+    /// one, who can restore when `encryption_key_wo` is lost. Needs an encryption key. Proxmox VE does not show it again,
+    /// so an import does not know it, and the next apply sends it once more.
+    #[schema(wire = "master-pubkey", validate = matches("a public key as PEM, which begins with `-----BEGIN PUBLIC KEY-----`", is_public_key))]
+    pub master_public_key: Option<String>,
 }
 
-/// Proxmox VE can make a key itself, but tells it only once and never again.
+/// Proxmox VE can make a key itself, but tells it only once and never again. What it takes has to have `data`
+/// (pve-storage 9.1.7, `PBSPlugin.pm`).
 fn is_key(text: &str) -> bool {
-    text.trim_start().starts_with('{')
+    serde_json::from_str::<serde_json::Value>(text).is_ok_and(|key| key.get("data").is_some())
+}
+
+fn is_public_key(text: &str) -> bool {
+    text.trim_start().starts_with("-----BEGIN PUBLIC KEY-----")
 }
 
 fn is_fingerprint(text: &str) -> bool {
@@ -69,6 +82,7 @@ impl Pbs {
             .opt("namespace", self.namespace.as_ref())
             .opt("username", self.username.as_ref())
             .opt("fingerprint", self.fingerprint.as_ref())
+            .opt("master-pubkey", self.master_public_key.as_ref().map(|key| STANDARD.encode(key)))
     }
 
     pub(super) fn secrets(&self, secrets: Secrets, before: Option<&Self>) -> Secrets {
@@ -80,7 +94,26 @@ impl Pbs {
         )
     }
 
+    pub(super) fn forgotten(&self, before: &Self) -> Vec<&'static str> {
+        let (password, key) = (self.password_wo.as_ref(), self.encryption_key_wo.as_ref());
+        let password = is_forgotten(password, self.password_wo_version, before.password_wo_version);
+        [
+            password.then_some("password"),
+            self.ends_encryption(key.is_some(), before).then_some("encryption-key"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// Whether nothing is encrypted any more.
+    fn ends_encryption(&self, has_key: bool, before: &Self) -> bool {
+        before.encryption_key_wo_version.is_some() && self.encryption_key_wo_version.is_none() && !has_key
+    }
+
     pub(super) fn read(settings: &Settings, prior: Option<&Self>) -> Self {
+        // Of a key the service shows a fingerprint, of a public one that there is one.
+        let shown = |name: &str| settings.text(name).is_some();
         Self {
             server: settings.string("server").unwrap_or_default(),
             port: settings.int("port"),
@@ -91,7 +124,12 @@ impl Pbs {
             password_wo_version: prior.and_then(|prior| prior.password_wo_version),
             fingerprint: settings.string("fingerprint"),
             encryption_key_wo: None,
-            encryption_key_wo_version: prior.and_then(|prior| prior.encryption_key_wo_version),
+            encryption_key_wo_version: prior
+                .filter(|_| shown("encryption-key"))
+                .and_then(|prior| prior.encryption_key_wo_version),
+            master_public_key: prior
+                .filter(|_| shown("master-pubkey"))
+                .and_then(|prior| prior.master_public_key.clone()),
         }
     }
 }
@@ -148,6 +186,11 @@ impl Rbd {
         secrets.opt("keyring", secret(self.keyring_wo.as_ref(), self.keyring_wo_version, before))
     }
 
+    pub(super) fn forgotten(&self, before: &Self) -> Option<&'static str> {
+        let (value, version) = (self.keyring_wo.as_ref(), self.keyring_wo_version);
+        is_forgotten(value, version, before.keyring_wo_version).then_some("keyring")
+    }
+
     pub(super) fn read(settings: &Settings, prior: Option<&Self>) -> Self {
         Self {
             pool: settings.string("pool"),
@@ -178,5 +221,28 @@ pub(super) fn needs_secret(config: &Value, kind: &str, secret: &str, out: &mut D
 pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
     for (kind, secret) in [("pbs", "password_wo"), ("pbs", "encryption_key_wo"), ("rbd", "keyring_wo")] {
         needs_secret(config, kind, secret, out);
+    }
+    let pbs = config.attribute("pbs");
+    if pbs.attribute("master_public_key").is_set() && pbs.attribute("encryption_key_wo").is_null() {
+        out.error(
+            Path::from("pbs").then("master_public_key"),
+            "Missing argument",
+            "Only an encryption key can be encrypted for it. Set `encryption_key_wo` too.",
+        );
+    }
+}
+
+/// Says when planning that backups will no longer be encrypted.
+pub(super) fn warn_of_plain_backups(plan: &mut Plan<'_, super::Storage>) {
+    let before = plan.prior.as_ref().and_then(|prior| prior.pbs.clone());
+    let (Some(before), Some(after)) = (before, plan.want().and_then(|want| want.pbs)) else { return };
+    let has_key = !plan.config.attribute("pbs").attribute("encryption_key_wo").is_null();
+    if after.ends_encryption(has_key, &before) {
+        plan.warn(
+            Path::from("pbs").then("encryption_key_wo_version"),
+            "Backups become readable",
+            "The nodes forget the encryption key of this storage, so new backups are not encrypted, and those that are can \
+             only be restored with a copy of the key.",
+        );
     }
 }
