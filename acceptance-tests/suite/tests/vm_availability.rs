@@ -192,3 +192,43 @@ fn disks_go_along_or_the_plan_says_that_they_may_not() {
         assert!(lab.vms().is_empty());
     });
 }
+
+#[test]
+fn a_machine_that_leaves_the_manager_is_started_or_stopped_in_the_same_apply() {
+    let with = |body: &str, rest: &str| format!("{}{rest}", vm(&format!("{HERE}\n  {body}")));
+    // Which of the two is planned first depends on the CLI and on chance, so each is held up in turn.
+    let (machine, manager) = ("/nodes/*/qemu/*/pending", "/cluster/ha/resources/*");
+    let stopped = "started = false\n  cpu = { cores = 1 }";
+    let larger = "started = false\n  cpu = { cores = 2 }";
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let applies = |resources: &str| {
+            workspace.configure(&lab.provider_block(), resources);
+            let said = workspace.apply().ok().prose();
+            lab.unplant();
+            workspace.plan_is_empty();
+            said
+        };
+        for (held_up, state, then, running) in [
+            (machine, "started", stopped, false),
+            (machine, "started", larger, false),
+            (manager, "started", stopped, false),
+            (manager, "started", larger, false),
+            (manager, "stopped", "cpu = { cores = 1 }", true),
+        ] {
+            applies(&with("cpu = { cores = 1 }", ""));
+            applies(&with("cpu = { cores = 1 }", &managed(state)));
+            comes_to_run(&lab, state == "started");
+            lab.plant(&json!({ "kind": "delay", "milliseconds": 1500, "method": "GET", "path": held_up }));
+            let said = applies(&with(then, ""));
+            assert_eq!(lab.runs(&lab.place("web")), running, "{held_up}, {state}, {then}: {said}");
+            let words = if running { "Machine is started" } else { "Machine is stopped" };
+            let planned = format!("{} -> {running}", !running);
+            assert!(said.contains(words) || said.contains(&planned), "{held_up}, {state}, {then}: {said}");
+        }
+        workspace.destroy().ok();
+        assert!(lab.vms().is_empty());
+        assert!(names(&lab, "/api2/json/cluster/ha/resources", "sid").is_empty());
+    });
+}

@@ -10,7 +10,7 @@ use crate::memory::{Expected, Memory};
 use crate::resources::backup::TierNames;
 use crate::resources::pve::data_disk::uses;
 use crate::resources::pve::network::batch::Batches;
-use crate::resources::pve::vm::{Creations, Planned, Shelf};
+use crate::resources::pve::vm::{Creations, Planned, Shelf, Wishes};
 
 /// The clients that the provider block made; shared by every operation of a run.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub struct Clients {
     pub(crate) network_batches: Batches,
     pub(crate) uses_of_volumes: uses::Found,
     pub(crate) shelf: Shelf,
+    pub(crate) wishes: Wishes,
 }
 
 impl Clients {
@@ -34,6 +35,7 @@ impl Clients {
             network_batches: Batches::default(),
             uses_of_volumes: uses::Found::default(),
             shelf: Shelf::default(),
+            wishes: Wishes::default(),
         }
     }
 }
@@ -140,6 +142,11 @@ impl Cx {
     /// The cloud-init discs that this run has seen.
     pub(crate) fn shelf(&self) -> Option<&Shelf> {
         self.clients.as_ref().map(|clients| &clients.shelf)
+    }
+
+    /// What machines are to do once the manager of high availability lets go of them.
+    pub(crate) fn wishes(&self) -> Option<&Wishes> {
+        self.clients.as_ref().map(|clients| &clients.wishes)
     }
 
     /// What the plans of this run ask of nodes and storages.

@@ -5,6 +5,7 @@ use tf_framework::prelude::*;
 
 use super::lifecycle::Object;
 use super::text::one_trimmed_line;
+use super::vm;
 use crate::cx::Cx;
 use crate::preflight::need;
 
@@ -81,7 +82,13 @@ impl Resource for HaResource {
     }
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
-        cx.preflight(plan, &[need("/", &["Sys.Console"])]).await
+        let mut needs = vec![need("/", &["Sys.Console"])];
+        if let Some(service) = plan.prior.as_ref().map(|prior| prior.service_id).filter(|_| plan.is_destroy())
+            && !service.container
+        {
+            needs.extend(vm::freed(cx, service.guest, plan));
+        }
+        cx.preflight(plan, &needs).await
     }
 
     async fn create(cx: &Cx, want: &Self) -> Result<HaServiceId> {
@@ -111,7 +118,8 @@ impl Resource for HaResource {
 
     async fn delete(cx: &Cx, id: &HaServiceId, _prior: &Self) -> Result<()> {
         let pve = cx.pve()?;
-        object(id).delete::<Self, _, _>(cx, || pve.delete_ha_resource(id)).await
+        object(id).delete::<Self, _, _>(cx, || pve.delete_ha_resource(id)).await?;
+        vm::after_manager(cx, &pve, id.guest).await
     }
 }
 

@@ -5,7 +5,7 @@ use tf_framework::prelude::*;
 
 use super::foresight::same_settings;
 use super::model::Vm;
-use super::ownership;
+use super::{ownership, wishes};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -13,33 +13,41 @@ use crate::errors::Explain as _;
 async fn asked_for(cx: &Cx) -> Result<Option<String>> {
     // Without a connection there is nothing to look at, and a plan needs none.
     let (Ok(pve), Some(id)) = (cx.pve(), ownership::vm_id(cx.operation())) else { return Ok(None) };
+    if wishes::is_freed(cx, id) {
+        return Ok(None);
+    }
     let cluster = pve.cluster().await.explain::<Vm>(cx, "list what is in the cluster")?;
     let guest = cluster.guest(id);
     Ok(guest.and_then(|guest| guest.ha_state.clone()).filter(|state| state != "ignored"))
 }
 
 /// Leaves it to the manager whether a machine runs: a plan that wants something else would be undone by it, and would
-/// change what it was told by others.
-pub(super) async fn power(cx: &Cx, before: &Value, plan: &mut Plan<'_, Vm>) -> Result<()> {
+/// change what it was told by others. Says what it is kept from.
+pub(super) async fn power(cx: &Cx, before: &Value, plan: &mut Plan<'_, Vm>) -> Result<Option<bool>> {
     let runs = |vm: &Value| vm.attribute("started").as_bool();
-    let (Some(had), Some(wants)) = (runs(before), runs(plan.planned)) else { return Ok(()) };
+    let (Some(had), Some(wants)) = (runs(before), runs(plan.planned)) else { return Ok(None) };
     if had == wants {
-        return Ok(());
+        return Ok(None);
     }
-    let Some(state) = asked_for(cx).await? else { return Ok(()) };
+    if ownership::vm_id(cx.operation()).is_some_and(|id| wishes::is_released(cx, id)) {
+        plan.set("started", had);
+        return Ok(Some(wants));
+    }
+    let Some(state) = asked_for(cx).await? else { return Ok(None) };
     plan.set("started", had);
     if !plan.config.attribute("started").is_null() && wants != (state == "started") {
         plan.warn(
             "started",
             "High availability decides",
             format!(
-                "The manager of high availability is asked to keep this machine {state:?}, so `started` has no effect. Set \
-                 the `state` of its `homelab_pve_ha_resource` instead and remove `started`, or set that state to `ignored`."
+                "The manager of high availability is asked to keep this machine {state:?}, so `started` has no effect, unless \
+                 this apply takes the machine from the manager. Set the `state` of its `homelab_pve_ha_resource` instead and \
+                 remove `started`, or set that state to `ignored`."
             ),
         );
     }
     restore(before, plan);
-    Ok(())
+    Ok(Some(wants))
 }
 
 /// A plan in which nothing else changes is none: what it left open because of the difference is known.

@@ -62,6 +62,7 @@ mod usb;
 mod validate;
 mod virtiofs;
 mod wait_for;
+mod wishes;
 mod words;
 mod writes;
 
@@ -77,6 +78,8 @@ pub(crate) use seed::Shelf;
 pub(in crate::resources::pve) use slot::is_disk as is_disk_slot;
 pub(crate) use usage::PassedThrough;
 pub(crate) use wait_for::{Addresses, addresses as addresses_of};
+pub(crate) use wishes::Wishes;
+pub(in crate::resources::pve) use wishes::{after_manager, freed};
 
 use crate::cx::Cx;
 

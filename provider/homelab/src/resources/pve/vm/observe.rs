@@ -6,7 +6,7 @@ use tf_framework::prelude::*;
 
 use super::model::{SHUTDOWN_SECONDS, Vm};
 use super::named::Named;
-use super::{VmReference, completion, config, cpu, data_disks, ownership, seed, wait_for};
+use super::{VmReference, completion, config, cpu, data_disks, ownership, seed, wait_for, wishes};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -109,6 +109,9 @@ pub(super) async fn read(cx: &Cx, id: &VmReference, prior: Option<&Vm>) -> Resul
     ownership::note(operation, &found.config, vm_id);
     let pool_name = pool(&pve, cx, vm_id, prior).await?;
     let mut vm = state(found.at.id, prior, &found, pool_name);
+    if let Some(planned) = wishes::as_planned(cx, vm_id) {
+        vm.started = planned.into();
+    }
     vm.addresses = wait_for::read(cx, prior);
     seed::apply::read(cx, &pve, &found.at, &found.config, &found.waiting, &mut vm).await;
     data_disks::read(cx, &pve, &found.at, &found.config, prior, &mut vm).await?;

@@ -7,7 +7,7 @@ use super::model::Vm;
 use super::placement::Placement;
 use super::{
     assumed, availability, fit, foresight, hook_script, lookups, placement, privileges, references, seed,
-    unfinished, wait_for,
+    unfinished, wait_for, wishes,
 };
 use crate::cx::Cx;
 use crate::memory::Expected;
@@ -25,9 +25,10 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     power(plan);
     let before = plan.prior.as_ref().map(|prior| prior.encode());
     assumed::plan(before.as_ref(), plan);
-    if let Some(before) = &before {
-        availability::power(cx, before, plan).await?;
-    }
+    let kept_from = match &before {
+        Some(before) => availability::power(cx, before, plan).await?,
+        None => None,
+    };
     let placement = placement::plan(cx, before.as_ref(), plan).await?;
     let mut restarts = seed::plan::plan(cx, before.as_ref(), &placement, plan).await?;
     if let Some(before) = &before {
@@ -60,6 +61,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     {
         cx.expect(Expected::Vm(id));
     }
+    wishes::plan(cx, kept_from, plan);
     let placement = Placement { moves: placement.moves || is_carried, ..placement };
     privileges::check(cx, &placement, restarts, plan).await
 }

@@ -10,7 +10,7 @@ use super::model::Vm;
 use super::named::Pair;
 use super::{
     VmReference, availability, cloud_init, cpu, data_disks, firmware, hotplug, migration, ownership,
-    placement, settle,
+    placement, settle, wishes,
 };
 use crate::cx::Cx;
 use crate::errors::Explain as _;
@@ -109,7 +109,7 @@ pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) ->
     if fresh || want.addresses.is_unknown() {
         machine.wait_for_guest(want).await?;
     }
-    Ok(())
+    wishes::after_update(&machine, prior).await
 }
 
 /// The machine of the state, wherever it is now.
