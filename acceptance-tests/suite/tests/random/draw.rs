@@ -145,6 +145,9 @@ fn scalar(path: &str, ty: &str, field: &Field) -> BoxedStrategy<Json> {
 /// The numbers between which a rule wants one.
 fn range(field: &Field) -> Option<(i64, i64)> {
     let bounds = |rule: &String| {
+        if let Some(least) = rule.strip_suffix(" or more.") {
+            return Some((least.parse().ok()?, i64::MAX));
+        }
         let (_, bounds) = rule.split_once("Between ")?;
         let (least, most) = bounds.trim_end_matches('.').split_once(" and ")?;
         Some((least.parse().ok()?, most.parse().ok()?))
