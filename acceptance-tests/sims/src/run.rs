@@ -119,7 +119,7 @@ fn opening(
     };
     lab.tasks.interrupt_all();
     lab.file_locks.clear();
-    lab.fingerprint.clone_from(&identity.fingerprint);
+    lab.certificates.clone_from_slice(&identity.certificates);
     lab.task_time = u64::try_from(options.task_time.as_millis()).unwrap_or(u64::MAX);
     if options.guest_boot > 0 {
         lab.guest_systems.boot_seconds = options.guest_boot;

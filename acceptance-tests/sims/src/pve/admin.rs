@@ -98,7 +98,7 @@ fn restore(server: &Arc<Server>, body: &[u8]) -> Result<Value, String> {
     let mut lab = server.lab();
     let before = std::mem::replace(&mut *lab, saved);
     lab.access = before.access;
-    lab.fingerprint = before.fingerprint;
+    lab.certificates = before.certificates;
     lab.report_lag = before.report_lag;
     lab.task_time = before.task_time;
     Ok(json!({}))

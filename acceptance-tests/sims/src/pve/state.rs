@@ -14,6 +14,7 @@ use super::lxc::container::Container;
 use super::qemu::vm::Vm;
 use super::release::Release;
 use super::tasks::Tasks;
+use crate::tls::Certificate;
 
 /// Options of a configuration section, as the text that the file holds.
 pub type Options = BTreeMap<String, String>;
@@ -56,8 +57,8 @@ pub struct Lab {
     pub cluster_firewall: Firewall,
     /// Firewalls of nodes by name.
     pub node_firewalls: BTreeMap<String, Firewall>,
-    /// Firewalls of VMs by id.
-    pub vm_firewalls: BTreeMap<u32, Firewall>,
+    /// Firewalls of VMs and containers by id.
+    pub guest_firewalls: BTreeMap<u32, Firewall>,
     /// HA resources by id: the options of their section.
     pub ha_resources: BTreeMap<String, Options>,
     /// Files of the cluster's configuration that are made of sections.
@@ -83,8 +84,9 @@ pub struct Lab {
     pub faults: super::faults::Faults,
     /// Lock files that are held, with what holds them.
     pub file_locks: BTreeMap<String, String>,
-    /// SHA-256 of the served certificate, as node lists show it.
-    pub fingerprint: String,
+    /// The authority's certificate, and the served one.
+    #[serde(skip)]
+    pub certificates: [Certificate; 2],
     /// Volume groups (`pve`), thin pools (`pve/data`) and ZFS pools (`zfs:tank`) that nodes have.
     pub volume_groups: BTreeSet<String>,
     /// When the lab was made, in seconds since 1970.

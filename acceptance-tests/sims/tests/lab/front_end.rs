@@ -43,9 +43,9 @@ fn a_parameter_that_contradicts_the_path_is_refused() {
 #[test]
 fn what_the_lab_does_not_play_says_so() {
     let bench = Bench::new("empty", &[]);
-    let answer = bench.must("GET", "/cluster/ceph/status", None);
+    let answer = bench.must("GET", "/cluster/acme/challenge-schema", None);
     assert_eq!(answer.status, 501);
-    assert_eq!(answer.reason, "the simulated lab does not play GET /cluster/ceph/status yet");
+    assert_eq!(answer.reason, "the simulated lab does not play GET /cluster/acme/challenge-schema yet");
 }
 
 #[test]

@@ -158,3 +158,81 @@ fn a_job_of_a_pool_backs_up_its_containers_too() {
     assert_eq!(archive.disks.keys().collect::<Vec<_>>(), ["mp1", "rootfs"]);
     assert_eq!(bench.lab.containers[&300].get("lock"), None);
 }
+
+fn backup(bench: &mut Bench) -> String {
+    assert_eq!(bench.task("POST", "/nodes/pve1/vzdump", "vmid=300&storage=shared&compress=zstd"), "OK");
+    let backups = bench.ok("GET", "/nodes/pve1/storage/shared/content", "content=backup");
+    backups[0]["volid"].as_str().expect("a backup").to_owned()
+}
+
+fn volume(bench: &Bench, vmid: u32, key: &str) -> sims::pve::content::naming::VolumeId {
+    let mount =
+        bench.lab.containers[&vmid].mounts().find(|(found, _)| *found == key).expect("it is mounted").1;
+    sims::pve::content::naming::VolumeId::parse(&mount.source).expect("a volume id")
+}
+
+fn contents(bench: &Bench, vmid: u32, key: &str) -> String {
+    bench.lab.volume("pve1", &volume(bench, vmid, key)).expect("the volume exists").contents.clone()
+}
+
+#[test]
+fn a_container_comes_back_from_its_backup_with_what_was_on_it() {
+    let mut bench = bench();
+    let more = "&rootfs=local-lvm:8&mp0=local-lvm:1,mp=/db,backup=1&mp1=local-lvm:2,mp=/cache\
+                &net0=name=eth0,bridge=vmbr0&pool=p";
+    bench.ok("POST", "/pools", "poolid=p");
+    assert_eq!(make(&mut bench, "pve1", 300, more), "OK");
+    for (key, text) in [("rootfs", "system"), ("mp0", "monday"), ("mp1", "scratch")] {
+        let id = volume(&bench, 300, key);
+        bench.lab.volume_mut("pve1", &id).expect("the volume exists").contents = text.to_owned();
+    }
+    let archive = backup(&mut bench);
+    let form = format!("vmid=301&restore=1&unique=1&ostemplate={archive}&hostname=copy&pool=p");
+    assert_eq!(bench.task("POST", "/nodes/pve1/lxc", &form), "OK");
+    let copy = bench.ok("GET", "/nodes/pve1/lxc/301/config", "");
+    assert_eq!(copy["rootfs"], "local-lvm:vm-301-disk-0,size=8G");
+    assert_eq!(copy["mp1"], "local-lvm:vm-301-disk-2,mp=/cache,size=2G");
+    assert_eq!((&copy["hostname"], &copy["lock"]), (&json!("copy"), &Value::Null));
+    let found = ["rootfs", "mp0", "mp1"].map(|key| contents(&bench, 301, key));
+    assert_eq!(found, ["system", "monday", ""], "what stays out of backups comes back empty");
+    let original = bench.ok("GET", "/nodes/pve1/lxc/300/config", "");
+    assert_ne!(copy["net0"], original["net0"], "it has an address of its own");
+    assert_eq!(bench.ok("GET", "/pools/p", "")["members"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_restore_replaces_a_container_only_when_told_and_leaves_it_when_it_fails() {
+    let mut bench = bench();
+    assert_eq!(make(&mut bench, "pve1", 300, ""), "OK");
+    let archive = backup(&mut bench);
+    let id = volume(&bench, 300, "rootfs");
+    bench.lab.volume_mut("pve1", &id).expect("the volume exists").contents = "later".to_owned();
+    let form = format!("vmid=300&restore=1&ostemplate={archive}");
+    assert_eq!(
+        bench.refused("POST", "/nodes/pve1/lxc", &form),
+        "unable to restore CT 300 - CT 300 already exists on node 'pve1'\n"
+    );
+    let elsewhere = format!("{form}&force=1&storage=nowhere");
+    let failed = bench.task("POST", "/nodes/pve1/lxc", &elsewhere);
+    assert_eq!(failed, "unable to restore CT 300 - storage 'nowhere' does not exist");
+    assert_eq!(contents(&bench, 300, "rootfs"), "later");
+    assert_eq!(bench.lab.containers[&300].get("lock"), None);
+    assert_eq!(bench.task("POST", "/nodes/pve1/lxc", &format!("{form}&force=1")), "OK");
+    assert_eq!(contents(&bench, 300, "rootfs"), "");
+    assert_eq!(bench.volumes("pve1", "local-lvm").len(), 1, "the old volume went");
+}
+
+#[test]
+fn a_container_has_a_firewall_of_its_own_that_goes_with_it() {
+    let mut bench = bench();
+    assert_eq!(make(&mut bench, "pve1", 300, ""), "OK");
+    let path = "/nodes/pve1/lxc/300/firewall";
+    bench.ok("POST", &format!("{path}/rules"), "type=in&action=ACCEPT&macro=SSH&enable=1");
+    bench.ok("PUT", &format!("{path}/options"), "enable=1");
+    assert_eq!(bench.ok("GET", &format!("{path}/rules"), "")[0]["macro"], "SSH");
+    assert_eq!(bench.ok("GET", &format!("{path}/log"), "")[0]["t"], "no content");
+    assert!(bench.refused("GET", "/nodes/pve1/qemu/300/firewall/rules", "").contains("qemu-server/300.conf"));
+    assert_eq!(bench.task("DELETE", "/nodes/pve1/lxc/300", ""), "OK");
+    assert_eq!(make(&mut bench, "pve1", 300, ""), "OK");
+    assert_eq!(bench.ok("GET", &format!("{path}/rules"), ""), json!([]));
+}

@@ -313,7 +313,7 @@ pub fn import_id(kind: &str, state: &Json) -> String {
 
 /// The part of the lab's state that tells what is there. A file without entries is as good as none.
 pub fn kept(state: &Json) -> Json {
-    const PASSING: [&str; 6] = ["tasks", "faults", "file_locks", "clock_offset", "started_at", "fingerprint"];
+    const PASSING: [&str; 5] = ["tasks", "faults", "file_locks", "clock_offset", "started_at"];
     let is_empty = |value: &Json| *value == json!([]) || *value == json!({}) || value.is_null();
     let entries =
         state.as_object().into_iter().flatten().filter(|(name, _)| !PASSING.contains(&name.as_str()));

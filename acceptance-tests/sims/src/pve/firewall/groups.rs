@@ -16,6 +16,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/cluster/firewall/macros", list_macros),
     route("GET", "/cluster/firewall/refs", references),
     route("GET", "/nodes/{node}/qemu/{vmid}/firewall/refs", references),
+    route("GET", "/nodes/{node}/lxc/{vmid}/firewall/refs", references),
 ];
 
 fn list(lab: &mut Lab, _: &Request) -> Answer {

@@ -35,6 +35,19 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/nodes/{node}/qemu/{vmid}/firewall/ipset/{name}/{cidr}", read_member),
     route("PUT", "/nodes/{node}/qemu/{vmid}/firewall/ipset/{name}/{cidr}", update_member),
     route("DELETE", "/nodes/{node}/qemu/{vmid}/firewall/ipset/{name}/{cidr}", remove_member),
+    route("GET", "/nodes/{node}/lxc/{vmid}/firewall/aliases", list_aliases),
+    route("POST", "/nodes/{node}/lxc/{vmid}/firewall/aliases", create_alias),
+    route("GET", "/nodes/{node}/lxc/{vmid}/firewall/aliases/{name}", read_alias),
+    route("PUT", "/nodes/{node}/lxc/{vmid}/firewall/aliases/{name}", update_alias),
+    route("DELETE", "/nodes/{node}/lxc/{vmid}/firewall/aliases/{name}", remove_alias),
+    route("GET", "/nodes/{node}/lxc/{vmid}/firewall/ipset", list_sets),
+    route("POST", "/nodes/{node}/lxc/{vmid}/firewall/ipset", create_set),
+    route("GET", "/nodes/{node}/lxc/{vmid}/firewall/ipset/{name}", list_members),
+    route("POST", "/nodes/{node}/lxc/{vmid}/firewall/ipset/{name}", add_member),
+    route("DELETE", "/nodes/{node}/lxc/{vmid}/firewall/ipset/{name}", remove_set),
+    route("GET", "/nodes/{node}/lxc/{vmid}/firewall/ipset/{name}/{cidr}", read_member),
+    route("PUT", "/nodes/{node}/lxc/{vmid}/firewall/ipset/{name}/{cidr}", update_member),
+    route("DELETE", "/nodes/{node}/lxc/{vmid}/firewall/ipset/{name}/{cidr}", remove_member),
 ];
 
 fn name(request: &Request) -> String {

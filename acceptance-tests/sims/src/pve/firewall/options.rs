@@ -16,6 +16,9 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/nodes/{node}/qemu/{vmid}/firewall/options", read),
     route("PUT", "/nodes/{node}/qemu/{vmid}/firewall/options", write),
     route("GET", "/nodes/{node}/qemu/{vmid}/firewall", index),
+    route("GET", "/nodes/{node}/lxc/{vmid}/firewall/options", read),
+    route("PUT", "/nodes/{node}/lxc/{vmid}/firewall/options", write),
+    route("GET", "/nodes/{node}/lxc/{vmid}/firewall", index),
 ];
 
 /// Options that are read back as text.

@@ -32,6 +32,11 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/nodes/{node}/qemu/{vmid}/firewall/rules/{pos}", read),
     route("PUT", "/nodes/{node}/qemu/{vmid}/firewall/rules/{pos}", update),
     route("DELETE", "/nodes/{node}/qemu/{vmid}/firewall/rules/{pos}", remove),
+    route("GET", "/nodes/{node}/lxc/{vmid}/firewall/rules", list),
+    route("POST", "/nodes/{node}/lxc/{vmid}/firewall/rules", create),
+    route("GET", "/nodes/{node}/lxc/{vmid}/firewall/rules/{pos}", read),
+    route("PUT", "/nodes/{node}/lxc/{vmid}/firewall/rules/{pos}", update),
+    route("DELETE", "/nodes/{node}/lxc/{vmid}/firewall/rules/{pos}", remove),
 ];
 
 /// Properties of a rule.

@@ -1,4 +1,4 @@
-//! Whose firewall a call is about: the cluster's, a security group's, a node's, or a VM's.
+//! Whose firewall a call is about: the cluster's, a security group's, a node's, or a guest's.
 
 use std::collections::BTreeMap;
 
@@ -55,8 +55,12 @@ impl Lab {
                 &mut self.cluster_firewall
             });
         }
-        self.vm(request.node(), request.vmid())?;
-        Ok(self.vm_firewalls.entry(request.vmid()).or_default())
+        if request.method.path.contains("/lxc/") {
+            self.container(request.node(), request.vmid())?;
+        } else {
+            self.vm(request.node(), request.vmid())?;
+        }
+        Ok(self.guest_firewalls.entry(request.vmid()).or_default())
     }
 
     /// The rules that the call is about.

@@ -17,6 +17,8 @@ pub const ROUTES: &[Route] = &[
     route("PUT", "/cluster/acme/plugins/{id}", update),
     route("DELETE", "/cluster/acme/plugins/{id}", delete),
     route("GET", "/cluster/acme/account", accounts),
+    route("GET", "/cluster/acme/account/{name}", no_account),
+    route("GET", "/cluster/acme/directories", directories),
 ];
 
 /// The file that holds the plugins.
@@ -93,4 +95,17 @@ fn delete(lab: &mut Lab, request: &Request) -> Answer {
 
 fn accounts(_: &mut Lab, _: &Request) -> Answer {
     Ok(json!([]).into())
+}
+
+fn no_account(_: &mut Lab, request: &Request) -> Answer {
+    let name = request.params.text("name").unwrap_or("default");
+    Err(Failure::parameter("name", format!("ACME account config file '{name}' does not exist.")))
+}
+
+fn directories(_: &mut Lab, _: &Request) -> Answer {
+    let known = [
+        ("Let's Encrypt V2", "https://acme-v02.api.letsencrypt.org/directory"),
+        ("Let's Encrypt V2 Staging", "https://acme-staging-v02.api.letsencrypt.org/directory"),
+    ];
+    Ok(known.map(|(name, url)| json!({"name": name, "url": url})).to_vec().into())
 }

@@ -1,21 +1,41 @@
-//! `/nodes/{node}/disks/list`: the disks of a node, and what they are used for.
+//! `/nodes/{node}/disks`: the disks of a node, what they are used for, and their health.
 
 use serde_json::{Value, json};
 
 use super::{Request, Route, route, zfs};
-use crate::pve::answer::Answer;
+use crate::pve::answer::{Answer, Failure};
 use crate::pve::state::Lab;
 
 /// Handlers of this noun.
-pub const ROUTES: &[Route] = &[route("GET", "/nodes/{node}/disks/list", list)];
+pub const ROUTES: &[Route] =
+    &[route("GET", "/nodes/{node}/disks/list", list), route("GET", "/nodes/{node}/disks/smart", smart)];
 
 /// Disks that every node has: the first holds the system.
 const DISKS: [&str; 4] = [zfs::SYSTEM, "/dev/sdb", "/dev/sdc", "/dev/sdd"];
 
+/// Paths of a node's disks, with those that pools were made of.
+fn paths(pooled: &[String]) -> Vec<String> {
+    let others = pooled.iter().filter(|path| !DISKS.contains(&path.as_str())).cloned();
+    DISKS.into_iter().map(str::to_owned).chain(others).collect()
+}
+
+/// They are all well.
+fn smart(lab: &mut Lab, request: &Request) -> Answer {
+    let disk = request.params.text_or_empty("disk");
+    if !paths(&zfs::devices_in_use(lab, request.node())).iter().any(|path| path == disk) {
+        return Err(Failure::died(format!("no such block device '{disk}'")));
+    }
+    let mut answer = json!({"health": "PASSED"});
+    if !request.params.is_set("healthonly") {
+        answer["type"] = "ata".into();
+        answer["attributes"] = json!([]);
+    }
+    Ok(answer.into())
+}
+
 fn list(lab: &mut Lab, request: &Request) -> Answer {
-    let mut paths: Vec<String> = DISKS.iter().map(|path| (*path).to_owned()).collect();
     let pooled = zfs::devices_in_use(lab, request.node());
-    paths.extend(pooled.iter().filter(|path| !DISKS.contains(&path.as_str())).cloned());
+    let paths = paths(&pooled);
     let unused = request.params.text("type") == Some("unused");
     let disks = paths.iter().filter_map(|path| {
         let used = match path.as_str() {

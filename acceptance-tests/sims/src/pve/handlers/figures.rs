@@ -13,6 +13,7 @@ use crate::pve::state::Lab;
 pub const ROUTES: &[Route] = &[
     route("GET", "/nodes/{node}/rrddata", of_node),
     route("GET", "/nodes/{node}/qemu/{vmid}/rrddata", of_vm),
+    route("GET", "/nodes/{node}/lxc/{vmid}/rrddata", of_container),
     route("GET", "/nodes/{node}/storage/{storage}/rrddata", of_storage),
 ];
 
@@ -62,6 +63,15 @@ fn of_vm(lab: &mut Lab, request: &Request) -> Answer {
         "cpu": if running { 0.01 } else { 0.0 }, "mem": if running { memory / 2 } else { 0 },
         "netin": 0, "netout": 0, "diskread": 0, "diskwrite": 0,
     });
+    series(lab, request, &figures)
+}
+
+fn of_container(lab: &mut Lab, request: &Request) -> Answer {
+    let container = lab.container(request.node(), request.vmid())?;
+    let mut figures = json!({"maxcpu": lab.container_cpus(container)});
+    for (key, value) in lab.container_figures(container) {
+        figures[key] = value;
+    }
     series(lab, request, &figures)
 }
 

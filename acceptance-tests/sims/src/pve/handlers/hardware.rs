@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Request, Route, route};
+use super::{Request, Route, index, route};
 use crate::pve::answer::Answer;
 use crate::pve::qemu::passthrough::mapped;
 use crate::pve::section::rules;
@@ -13,8 +13,12 @@ use crate::pve::state::Lab;
 /// Handlers of this noun.
 pub const ROUTES: &[Route] = &[
     route("GET", "/nodes/{node}/hardware/pci", pci),
+    route("GET", "/nodes/{node}/hardware/pci/{pci-id-or-mapping}", index::below),
+    route("GET", "/nodes/{node}/hardware/pci/{pci-id-or-mapping}/mdev", no_mdev),
     route("GET", "/nodes/{node}/hardware/usb", usb),
+    route("GET", "/cluster/qemu/cpu-flags", cpu_flags),
     route("GET", "/nodes/{node}/capabilities/qemu/cpu", cpu_models),
+    route("GET", "/nodes/{node}/capabilities/qemu/cpu-flags", cpu_flags),
     route("GET", "/nodes/{node}/capabilities/qemu/machines", machines),
     route("GET", "/nodes/{node}/capabilities/qemu/migration", migration),
 ];
@@ -31,6 +35,24 @@ const VERSIONS: [(&str, Option<&str>); 10] = [
     ("8.1", None),
     ("8.0", None),
     ("7.2", None),
+];
+
+/// Flags that a VM's processor may be given or denied.
+const CPU_FLAGS: [&str; 14] = [
+    "nested-virt",
+    "md-clear",
+    "pcid",
+    "spec-ctrl",
+    "ssbd",
+    "ibpb",
+    "virt-ssbd",
+    "amd-ssbd",
+    "amd-no-ssb",
+    "pdpe1gb",
+    "hv-tlbflush",
+    "hv-evmcs",
+    "aes",
+    "x2apic",
 ];
 
 /// A node of a lab with hardware has what mappings say that it has.
@@ -58,6 +80,18 @@ fn pci(lab: &mut Lab, request: &Request) -> Answer {
         }
     }
     Ok(devices.into_values().collect::<Vec<Value>>().into())
+}
+
+/// No device of the lab can be shared.
+fn no_mdev(_: &mut Lab, _: &Request) -> Answer {
+    Ok(json!([]).into())
+}
+
+/// Every node has the same processor.
+fn cpu_flags(lab: &mut Lab, _: &Request) -> Answer {
+    let nodes: Vec<&String> = lab.nodes.keys().collect();
+    let flags = CPU_FLAGS.map(|name| json!({"name": name, "description": name, "supported-on": nodes}));
+    Ok(flags.to_vec().into())
 }
 
 fn usb(lab: &mut Lab, request: &Request) -> Answer {

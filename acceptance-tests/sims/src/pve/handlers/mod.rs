@@ -3,6 +3,7 @@
 pub mod acl;
 pub mod acme;
 pub mod backup_jobs;
+pub mod ceph;
 pub mod cluster;
 pub mod consoles;
 pub mod disks;
@@ -14,17 +15,20 @@ pub mod ha_groups;
 pub mod ha_rules;
 pub mod hardware;
 pub mod index;
+pub mod logs;
 pub mod mapping;
 pub mod metrics;
 pub mod network;
 pub mod nodes;
 pub mod notifications;
+pub mod packages;
 pub mod pools;
 pub mod replication;
 pub mod replication_runs;
 pub mod resources;
 pub mod roles;
 pub mod sdn;
+pub mod sdn_status;
 pub mod services;
 pub mod storages;
 pub mod tasks;
@@ -119,6 +123,10 @@ const NOUNS: &[&[Route]] = &[
     notifications::ROUTES,
     replication::ROUTES,
     replication_runs::ROUTES,
+    ceph::ROUTES,
+    logs::ROUTES,
+    packages::ROUTES,
+    sdn_status::ROUTES,
     sdn::ROUTES,
     version::ROUTES,
     volume_groups::ROUTES,

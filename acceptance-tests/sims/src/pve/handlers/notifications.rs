@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Request, Route, route};
+use super::{Request, Route, backup_jobs, route};
 use crate::pve::answer::{Answer, Failure, Reply};
 use crate::pve::section::{Entry, rules};
 use crate::pve::state::Lab;
@@ -36,6 +36,8 @@ pub const ROUTES: &[Route] = &[
     route("PUT", "/cluster/notifications/matchers/{name}", update),
     route("DELETE", "/cluster/notifications/matchers/{name}", delete),
     route("GET", "/cluster/notifications/targets", targets),
+    route("GET", "/cluster/notifications/matcher-fields", fields),
+    route("GET", "/cluster/notifications/matcher-field-values", field_values),
 ];
 
 /// The file that holds them, matchers among them.
@@ -211,4 +213,18 @@ fn targets(lab: &mut Lab, _: &Request) -> Answer {
         item
     });
     Ok(items.collect::<Vec<Value>>().into())
+}
+
+/// What a matcher may look at.
+fn fields(_: &mut Lab, _: &Request) -> Answer {
+    Ok(["hostname", "job-id", "type"].map(|name| json!({"name": name})).to_vec().into())
+}
+
+fn field_values(lab: &mut Lab, _: &Request) -> Answer {
+    let value = |field: &str, value: &str| json!({"field": field, "value": value});
+    let kinds = ["fencing", "package-updates", "replication", "system-mail", "vzdump"];
+    let mut values: Vec<Value> = kinds.map(|kind| value("type", kind)).to_vec();
+    values.extend(lab.nodes.keys().map(|name| value("hostname", name)));
+    values.extend(lab.file(backup_jobs::FILE).entries.iter().map(|job| value("job-id", &job.id)));
+    Ok(values.into())
 }

@@ -118,7 +118,7 @@ impl Lab {
         if resource {
             entry["cgroup-mode"] = json!(2);
         } else {
-            entry["ssl_fingerprint"] = json!(self.fingerprint);
+            entry["ssl_fingerprint"] = json!(self.certificates[1].fingerprint);
         }
         if !node.offline && self.allows(who, &format!("/nodes/{name}"), &["Sys.Audit"]) {
             let running = self.vms.values().filter(|vm| vm.node == name && vm.is_running());

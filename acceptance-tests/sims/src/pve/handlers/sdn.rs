@@ -26,24 +26,8 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/cluster/sdn/vnets/{vnet}/subnets/{subnet}", read),
     route("PUT", "/cluster/sdn/vnets/{vnet}/subnets/{subnet}", update),
     route("DELETE", "/cluster/sdn/vnets/{vnet}/subnets/{subnet}", delete),
-    route("GET", "/cluster/sdn/controllers", none),
-    route("GET", "/cluster/sdn/dns", none),
-    route("GET", "/cluster/sdn/ipams", ipams),
     route("GET", "/nodes/{node}/sdn/zones", node_zones),
 ];
-
-/// Controllers and name servers cannot be made in the lab.
-fn none(_: &mut Lab, _: &Request) -> Answer {
-    Ok(json!([]).into())
-}
-
-/// The one that every cluster has.
-fn ipams(lab: &mut Lab, request: &Request) -> Answer {
-    let kind = request.params.text("type").unwrap_or("pve");
-    let digest = lab.file("sdn/ipams.cfg").digest();
-    let ipam = (kind == "pve").then(|| json!({"ipam": "pve", "type": "pve", "digest": digest}));
-    Ok(ipam.into_iter().collect::<Vec<Value>>().into())
-}
 
 /// Files of the running configuration begin with this.
 const RUNNING: &str = "running/";

@@ -4,12 +4,19 @@ use serde_json::{Value, json};
 
 use super::{Request, Route, index, route};
 use crate::pve::answer::{Answer, Failure};
+use crate::pve::qemu::drive::is_indexed;
 use crate::pve::state::Lab;
 
 /// Handlers of this noun.
 pub const ROUTES: &[Route] = &[
+    route("GET", "/cluster/config/apiversion", join_version),
     route("GET", "/cluster/config/nodes", members),
+    route("GET", "/cluster/config/qdevice", nothing_set),
+    route("GET", "/cluster/config/totem", totem),
     route("GET", "/cluster/jobs/realm-sync", none),
+    route("GET", "/cluster/jobs/realm-sync/{id}", no_sync_job),
+    route("GET", "/cluster/metrics/export", no_metrics),
+    route("GET", "/nodes/{node}/netstat", traffic),
     route("GET", "/nodes/{node}/services", list),
     route("GET", "/nodes/{node}/services/{service}", index::below),
     route("GET", "/nodes/{node}/services/{service}/state", state),
@@ -78,4 +85,42 @@ fn members(lab: &mut Lab, _: &Request) -> Answer {
 
 fn none(_: &mut Lab, _: &Request) -> Answer {
     Ok(json!([]).into())
+}
+
+/// Version of the way in which nodes join.
+fn join_version(_: &mut Lab, _: &Request) -> Answer {
+    Ok(json!(1).into())
+}
+
+fn nothing_set(_: &mut Lab, _: &Request) -> Answer {
+    Ok(json!({}).into())
+}
+
+/// A node on its own has no totem.
+fn totem(lab: &mut Lab, request: &Request) -> Answer {
+    let Some(name) = &lab.cluster_name else { return nothing_set(lab, request) };
+    Ok(json!({
+        "cluster_name": name, "config_version": lab.nodes.len().to_string(), "version": "2", "secauth": "on",
+        "ip_version": "ipv4-6", "link_mode": "passive", "interface": {"0": {"linknumber": "0"}},
+    })
+    .into())
+}
+
+fn no_sync_job(_: &mut Lab, request: &Request) -> Answer {
+    let id = request.params.text_or_empty("id");
+    Err(Failure::parameter("id", format!("No such job '{id}'")))
+}
+
+fn no_metrics(_: &mut Lab, _: &Request) -> Answer {
+    Ok(json!({"data": []}).into())
+}
+
+/// Each network card of a running VM; the lab has no traffic.
+fn traffic(lab: &mut Lab, request: &Request) -> Answer {
+    let running = lab.vms.iter().filter(|(_, vm)| vm.node == request.node() && vm.is_running());
+    let cards = running.flat_map(|(vmid, vm)| {
+        let cards = vm.config.keys().filter(|key| is_indexed(key, "net", 32));
+        cards.map(|key| json!({"vmid": vmid.to_string(), "dev": key, "in": "0", "out": "0"}))
+    });
+    Ok(cards.collect::<Vec<Value>>().into())
 }

@@ -1,5 +1,7 @@
 //! `/access/tfa`: second factors.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
 
@@ -16,6 +18,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/access/tfa/{userid}", create),
     route("GET", "/access/tfa/{userid}/{id}", read),
     route("DELETE", "/access/tfa/{userid}/{id}", delete),
+    route("GET", "/access/users/{userid}/tfa", kinds),
     route("PUT", "/access/users/{userid}/unlock-tfa", unlock),
 ];
 
@@ -51,6 +54,16 @@ fn entries(lab: &mut Lab, request: &Request) -> Answer {
     let user = lab.access.users.get(request.params.text_or_empty("userid"));
     let factors = user.into_iter().flat_map(|user| &user.factors);
     Ok(factors.map(|(id, factor)| entry(id, factor)).collect::<Vec<Value>>().into())
+}
+
+/// Which kinds of factors a user has; one of them, unless all are asked for.
+fn kinds(lab: &mut Lab, request: &Request) -> Answer {
+    let user = existing(lab, request.params.text_or_empty("userid"))?;
+    let kinds: BTreeSet<&str> = user.factors.values().map(|factor| factor.kind.as_str()).collect();
+    if request.params.is_set("multiple") {
+        return Ok(json!({ "types": kinds }).into());
+    }
+    Ok(kinds.first().map_or_else(|| json!({}), |kind| json!({ "user": kind })).into())
 }
 
 fn missing(id: &str) -> Failure {

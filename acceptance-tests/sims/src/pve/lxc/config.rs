@@ -1,6 +1,6 @@
 //! Reading and changing a container's configuration.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::container::{Container, Mount, is_mount_key, stored_network};
 use super::create::require_root_storage;
@@ -14,6 +14,8 @@ use crate::pve::state::Lab;
 pub const ROUTES: &[Route] = &[
     route("GET", "/nodes/{node}/lxc/{vmid}/config", read),
     route("PUT", "/nodes/{node}/lxc/{vmid}/config", write),
+    route("GET", "/nodes/{node}/lxc/{vmid}/pending", pending),
+    route("GET", "/nodes/{node}/lxc/{vmid}/snapshot", snapshots),
 ];
 
 fn read(lab: &mut Lab, request: &Request) -> Answer {
@@ -24,6 +26,23 @@ fn read(lab: &mut Lab, request: &Request) -> Answer {
     }
     answer.insert("digest".to_owned(), container.digest().into());
     Ok(Value::Object(answer).into())
+}
+
+/// A change is in force at once, also while the container runs.
+fn pending(lab: &mut Lab, request: &Request) -> Answer {
+    let Value::Object(config) = read(lab, request)?.data else { return Ok(json!([]).into()) };
+    let items = config.into_iter().map(|(key, value)| json!({"key": key, "value": value}));
+    Ok(items.collect::<Vec<Value>>().into())
+}
+
+/// No snapshots are taken of containers: there is only the present.
+fn snapshots(lab: &mut Lab, request: &Request) -> Answer {
+    let container = lab.container(request.node(), request.vmid())?;
+    Ok(json!([{
+        "name": "current", "description": "You are here!", "digest": container.digest(),
+        "running": u8::from(container.is_running()),
+    }])
+    .into())
 }
 
 fn write(lab: &mut Lab, request: &Request) -> Answer {

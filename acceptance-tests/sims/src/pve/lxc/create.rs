@@ -1,6 +1,7 @@
 //! Making containers.
 
 use super::container::{Container, Mount, is_mount_key, mount_keys, stored_network};
+use super::restore::restore;
 use crate::pve::answer::{Answer, Failure};
 use crate::pve::content::alloc::NewImage;
 use crate::pve::content::naming::VolumeId;
@@ -40,7 +41,7 @@ const ROOT_SIZE: &str = "4";
 fn create(lab: &mut Lab, request: &Request) -> Answer {
     let (node, vmid, params) = (request.node().to_owned(), request.vmid(), &request.params);
     if params.is_set("restore") {
-        return Err(Failure::new(501, "the simulated lab does not restore containers"));
+        return restore(lab, request);
     }
     let pool = params.text("pool").map(str::to_owned);
     require_pool(lab, request, pool.as_deref())?;
@@ -74,7 +75,8 @@ fn create(lab: &mut Lab, request: &Request) -> Answer {
     Ok(lab.start_task(request.node(), who, plan).to_string().into())
 }
 
-fn require_pool(lab: &Lab, request: &Request, pool: Option<&str>) -> Result<(), Failure> {
+/// Refuses a pool that does not exist, and who may not make the container.
+pub fn require_pool(lab: &Lab, request: &Request, pool: Option<&str>) -> Result<(), Failure> {
     if let Some(pool) = pool.filter(|pool| !lab.pools.contains_key(*pool)) {
         return Err(Failure::permission(&format!("pool '{pool}' does not exist")));
     }
@@ -86,13 +88,19 @@ fn require_pool(lab: &Lab, request: &Request, pool: Option<&str>) -> Result<(), 
 /// The options of the new container, with storages that it may use.
 fn requested(lab: &Lab, request: &Request) -> Result<Options, Failure> {
     let mut options: Options = DEFAULTS.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    options.insert("hostname".to_owned(), format!("CT{}", request.vmid()));
+    let storage = request.params.text("storage").unwrap_or("local");
+    options.insert("rootfs".to_owned(), format!("{storage}:{ROOT_SIZE}"));
+    given(lab, request, &mut options)?;
+    Ok(options)
+}
+
+/// Sets what the call says, in the form in which it is kept.
+pub fn given(lab: &Lab, request: &Request, options: &mut Options) -> Result<(), Failure> {
     let given = request.params.texts().filter(|(key, _)| !OTHERS.contains(key));
     options.extend(given.map(|(key, value)| (key.to_owned(), value.to_owned())));
-    options.entry("hostname".to_owned()).or_insert_with(|| format!("CT{}", request.vmid()));
-    let storage = request.params.text("storage").unwrap_or("local");
-    options.entry("rootfs".to_owned()).or_insert_with(|| format!("{storage}:{ROOT_SIZE}"));
     let mac_prefix = lab.mac_prefix();
-    for (key, value) in &mut options {
+    for (key, value) in options {
         if is_mount_key(key)
             && let Some((storage, _)) = Mount::parse(value).request()
         {
@@ -103,7 +111,7 @@ fn requested(lab: &Lab, request: &Request) -> Result<Options, Failure> {
             *value = normal_tags(value);
         }
     }
-    Ok(options)
+    Ok(())
 }
 
 /// Refuses a storage that takes no containers.

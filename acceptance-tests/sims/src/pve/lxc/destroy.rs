@@ -38,6 +38,7 @@ fn run(lab: &mut Lab, upid: &Upid, vmid: u32, purge: bool) {
     if let Some(container) = lab.containers.remove(&vmid) {
         lab.free_volumes(&container);
     }
+    lab.guest_firewalls.remove(&vmid);
     lab.access.acl.retain(|entry| entry.path != format!("/vms/{vmid}"));
     for pool in lab.pools.values_mut() {
         pool.guests.remove(&vmid);

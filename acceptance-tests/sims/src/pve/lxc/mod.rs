@@ -1,8 +1,8 @@
 //! Containers: `/nodes/{node}/lxc/**`.
 //!
 //! As much of them as lists, pools, storages and backups see: they are made from a template, have volumes, start and
-//! stop at once, are backed up, and go away. Not played: restores, clones, snapshots, migration, resizing, their
-//! firewall, what runs in them.
+//! stop at once, are backed up and restored, and go away. Not played: clones, snapshots, migration, resizing, HA, what
+//! runs in them.
 
 pub mod backup;
 pub mod config;
@@ -10,6 +10,7 @@ pub mod container;
 pub mod create;
 pub mod destroy;
 pub mod power;
+pub mod restore;
 pub mod status;
 
 use super::handlers::Route;

@@ -10,6 +10,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/nodes/{node}/lxc/{vmid}/status/start", start),
     route("POST", "/nodes/{node}/lxc/{vmid}/status/stop", stop),
     route("POST", "/nodes/{node}/lxc/{vmid}/status/shutdown", shutdown),
+    route("POST", "/nodes/{node}/lxc/{vmid}/status/reboot", reboot),
 ];
 
 fn start(lab: &mut Lab, request: &Request) -> Answer {
@@ -30,11 +31,22 @@ fn shutdown(lab: &mut Lab, request: &Request) -> Answer {
     end(lab, request, "vzshutdown")
 }
 
-fn end(lab: &mut Lab, request: &Request, kind: &'static str) -> Answer {
+fn reboot(lab: &mut Lab, request: &Request) -> Answer {
+    let vmid = running(lab, request)?;
+    task(lab, request, "vzreboot", move |lab| lab.start_container(vmid))
+}
+
+/// Id of the container, if it runs.
+fn running(lab: &Lab, request: &Request) -> Result<u32, Failure> {
     let vmid = request.vmid();
-    if !lab.container(request.node(), vmid)?.is_running() {
-        return Err(Failure::died(format!("CT {vmid} not running")));
+    if lab.container(request.node(), vmid)?.is_running() {
+        return Ok(vmid);
     }
+    Err(Failure::died(format!("CT {vmid} not running")))
+}
+
+fn end(lab: &mut Lab, request: &Request, kind: &'static str) -> Answer {
+    let vmid = running(lab, request)?;
     task(lab, request, kind, move |lab| {
         if let Some(container) = lab.containers.get_mut(&vmid) {
             container.started_at = None;

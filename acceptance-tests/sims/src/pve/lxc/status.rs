@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::container::{Container, Mount};
-use crate::pve::answer::Answer;
+use crate::pve::answer::{Answer, Reply};
 use crate::pve::handlers::{Request, Route, index, route};
 use crate::pve::state::Lab;
 
@@ -13,6 +13,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/nodes/{node}/lxc/{vmid}", index::below),
     route("GET", "/nodes/{node}/lxc/{vmid}/status", index::below),
     route("GET", "/nodes/{node}/lxc/{vmid}/status/current", current),
+    route("GET", "/nodes/{node}/lxc/{vmid}/interfaces", interfaces),
 ];
 
 const MIB: u64 = 1 << 20;
@@ -30,6 +31,30 @@ fn current(lab: &mut Lab, request: &Request) -> Answer {
     let mut status = lab.container_status(vmid, lab.container(request.node(), vmid)?);
     status.insert("ha".to_owned(), json!({"managed": 0}));
     Ok(Value::Object(status).into())
+}
+
+/// A container that is off tells nothing; no address server answers in the lab.
+fn interfaces(lab: &mut Lab, request: &Request) -> Answer {
+    let container = lab.container(request.node(), request.vmid())?;
+    if !container.is_running() {
+        return Ok(Reply::nothing());
+    }
+    let cards = container.config.iter().filter(|(key, _)| key.starts_with("net"));
+    let cards = cards.map(|(_, text)| {
+        let part = |name: &str| {
+            let mut parts = text.split(',').filter_map(|part| part.split_once('='));
+            parts.find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+        };
+        let mut item = json!({
+            "name": part("name"), "hwaddr": part("hwaddr"), "hardware-address": part("hwaddr"), "ip-addresses": [],
+        });
+        if let Some((address, prefix)) = part("ip").split_once('/') {
+            item["inet"] = json!(part("ip"));
+            item["ip-addresses"] = json!([{"ip-address": address, "prefix": prefix, "ip-address-type": "inet"}]);
+        }
+        item
+    });
+    Ok(cards.collect::<Vec<Value>>().into())
 }
 
 fn state(container: &Container) -> &'static str {
@@ -60,13 +85,14 @@ impl Lab {
         status
     }
 
-    fn container_cpus(&self, container: &Container) -> u64 {
+    /// Processors that it may use.
+    pub fn container_cpus(&self, container: &Container) -> u64 {
         let all = self.nodes.get(&container.node).map_or(1, |node| node.processors);
         container.number("cores").unwrap_or(u64::from(all))
     }
 
     /// Figures that every list has.
-    fn container_figures(&self, container: &Container) -> Vec<(&'static str, Value)> {
+    pub fn container_figures(&self, container: &Container) -> Vec<(&'static str, Value)> {
         let memory = container.number("memory").unwrap_or(512) * MIB;
         let size = container.get("rootfs").map_or(0, |text| Mount::parse(text).size());
         let used = if container.is_running() { memory / 2 } else { 0 };

@@ -197,8 +197,8 @@ impl Cloning {
             Ok(vm) => {
                 lab.store_vm(self.newid, vm);
                 lab.mark_fresh(self.newid);
-                if let Some(firewall) = lab.vm_firewalls.get(&self.source).cloned() {
-                    lab.vm_firewalls.insert(self.newid, firewall);
+                if let Some(firewall) = lab.guest_firewalls.get(&self.source).cloned() {
+                    lab.guest_firewalls.insert(self.newid, firewall);
                 }
                 if let Some(pool) = self.pool.as_ref().and_then(|pool| lab.pools.get_mut(pool)) {
                     pool.guests.insert(self.newid);

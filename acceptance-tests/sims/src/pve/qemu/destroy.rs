@@ -64,7 +64,7 @@ fn run(lab: &mut Lab, upid: &Upid, node: &str, vmid: u32, purge: bool, sweep: bo
     let mut log = Vec::new();
     lab.free_volumes_of(vmid, &vm, sweep, &mut log);
     lab.vms.remove(&vmid);
-    lab.vm_firewalls.remove(&vmid);
+    lab.guest_firewalls.remove(&vmid);
     lab.access.acl.retain(|entry| entry.path != format!("/vms/{vmid}"));
     for pool in lab.pools.values_mut() {
         pool.guests.remove(&vmid);
