@@ -75,10 +75,12 @@ pub(super) async fn planned(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<Op
 
 /// A tier that is called by another of its names is no change.
 fn keep_spelling(prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) {
-    let before = prior.encode();
-    if plan.planned.attribute("backup_tier") == before.attribute("backup_tier") {
+    let planned = plan.planned.attribute("backup_tier").as_str().and_then(|text| text.parse().ok());
+    // The framework has seen to numbers and names of default tiers.
+    if planned.as_ref() == Some(&prior.backup_tier) {
         return;
     }
+    let before = prior.encode();
     plan.set("backup_tier", before.attribute("backup_tier").clone());
     let Some(known) = before.as_entries() else { return };
     let same = |name: &str, old: &Value| {
