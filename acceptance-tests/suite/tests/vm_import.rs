@@ -87,3 +87,69 @@ fn a_default_that_is_named_no_more_comes_back() {
         workspace.destroy().ok();
     });
 }
+
+const TIER_AND_DISK: &str = r#"resource "homelab_backup_tier" "gold" {
+  number = 1
+}
+
+resource "homelab_pve_data_disk" "pg" {
+  name                = "pg"
+  node_name           = "pve1"
+  storage_name        = "local-lvm"
+  size_gib            = 1
+  backup_tier         = homelab_backup_tier.gold.number
+  deletion_protection = false
+}
+
+resource "homelab_pve_pool" "own" {
+  name = "own"
+}
+"#;
+
+#[test]
+fn whether_backups_include_a_disk_beside_data_disks_is_imported_whatever_is_said_of_it() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let attached = "data_disks = { scsi1 = homelab_pve_data_disk.pg.id }";
+        let machine = |backup: &str, rest: &str| {
+            let disks = format!(
+                "disks = {{ scsi0 = {{ storage_name = \"local-lvm\", size_gib = 1{backup} }} }}\n  {rest}"
+            );
+            format!("{TIER_AND_DISK}{}", vm(&disks))
+        };
+        let own = format!("{attached}\n  pool_name = homelab_pve_pool.own.name");
+        for (backup, rest, included) in [
+            ("", "", true),
+            ("", attached, false),
+            (", backup = false", attached, false),
+            (", backup = true", attached, true),
+            // Named no more, it follows the data disks again.
+            ("", attached, false),
+            ("", &*own, false),
+            (", backup = false", &own, false),
+            (", backup = false", "", false),
+            ("", "", true),
+        ] {
+            workspace.configure(&lab.provider_block(), &machine(backup, rest));
+            workspace.apply().ok();
+            workspace.plan_is_empty();
+            let drive = lab.config(&here())["scsi0"].as_str().unwrap().to_owned();
+            assert_eq!(!drive.contains("backup=0"), included, "{backup} {rest}: {drive}");
+            if rest.is_empty() {
+                continue;
+            }
+            // Its import is told in another state, so that this one knows what is named.
+            let id = workspace.resource("homelab_pve_data_disk.pg")["id"].as_str().unwrap().to_owned();
+            let known = machine(backup, rest)
+                .replace(TIER_AND_DISK, "")
+                .replace("homelab_pve_data_disk.pg.id", &format!("\"{id}\""))
+                .replace("homelab_pve_pool.own.name", "\"own\"");
+            let other = Workspace::new(cli);
+            other.configure(&lab.provider_block(), &known);
+            other.import(ADDRESS, "pve1/4711").ok();
+            other.plan_is_empty();
+        }
+        workspace.destroy().ok();
+    });
+}

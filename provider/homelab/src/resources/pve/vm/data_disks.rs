@@ -1,13 +1,16 @@
 //! Data disks in the slots of a machine: detached before anything could hurt them, attached before it starts, and
 //! backed up with it.
 
-use pve_client::{Drive, Error as PveError, Params, PoolName, Pve, VmAddress, VmConfig, VmId};
+pub(super) mod backups;
+
+use pve_client::{PoolName, Pve, VmAddress, VmConfig, VmId};
 use serde_json::json;
 use tf_framework::prelude::*;
 
+use self::backups::{BEGUN, DONE, FOLLOWED, is_followed};
 use super::machine::Machine;
 use super::model::Vm;
-use super::{disk, placement, slot};
+use super::{disk, placement};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::preflight::need;
@@ -140,28 +143,6 @@ impl Machine<'_> {
     pub(super) async fn forget_companions(&self) -> Result<()> {
         user::forget_companions(self.cx, &self.pve, self.at.id).await
     }
-
-    /// Takes the machine's own disks out of its backups while a tier's job takes them, and puts them back afterwards.
-    /// Disks for which the configuration says itself whether backups include them stay as they are.
-    async fn leave_others_out(&self, want: &Vm, out: bool) -> Result<()> {
-        let mut failed = None;
-        for _ in 0..ATTEMPTS {
-            let current = self.config().await?;
-            let set = others(&current, want, out);
-            if set.is_empty() {
-                return Ok(());
-            }
-            let digest = current.digest.as_deref();
-            match self.pve.patiently(|| self.pve.set_vm_config(&self.at, set.clone(), &[], digest)).await {
-                Ok(()) => return Ok(()),
-                Err(error @ (PveError::Conflict { .. } | PveError::MaybeApplied { .. })) => {
-                    failed = Some(error)
-                }
-                Err(error) => return self.explain(Err(error), "configure"),
-            }
-        }
-        self.explain(failed.map_or(Ok(()), Err), "configure")
-    }
 }
 
 /// What is wanted, with the protection that a machine has while it owns the volume of a data disk; nothing when it owns none.
@@ -175,30 +156,6 @@ pub(super) fn guarded(prior: &Vm, want: &Vm, id: VmId, current: &VmConfig) -> Op
 /// Whose volume is in a slot.
 fn owner(config: &VmConfig, slot: &str) -> Option<VmId> {
     disk::in_slot(config, slot)?.volume()?.owner()
-}
-
-/// The changes of the machine's own disks.
-fn others(current: &VmConfig, want: &Vm, out: bool) -> Params {
-    let mut set = Params::new();
-    for key in current.values.keys().filter(|key| slot::is_disk(key)) {
-        let is_data = want.data_disks.as_ref().is_some_and(|disks| disks.contains_key(key));
-        let named =
-            want.disks.as_ref().and_then(|disks| disks.get(key)).is_some_and(|disk| disk.backup.is_some());
-        let Some(drive) = disk::in_slot(current, key).filter(|_| !is_data && !named) else { continue };
-        if let Some(changed) = included(drive, !out) {
-            set.push(key, changed);
-        }
-    }
-    set
-}
-
-/// The drive as one that backups include or leave out; nothing when it is one already.
-fn included(mut drive: Drive, included: bool) -> Option<Drive> {
-    if drive.options.truth("backup").unwrap_or(true) == included {
-        return None;
-    }
-    drive.options.set("backup", (!included).then_some(0));
-    Some(drive)
 }
 
 /// What the machine had when it was read last, kept beside the state.
@@ -239,35 +196,6 @@ fn awaited(cx: &Cx) -> BTreeMap<String, DataDiskId> {
     BTreeMap::new()
 }
 
-/// How far the machine's backups were changed for the sake of data disks; kept beside the state until they are changed
-/// back.
-const FOLLOWED: &str = "data_disk_backups";
-const BEGUN: &str = "begun";
-const DONE: &str = "done";
-
-fn is_followed(cx: &Cx) -> bool {
-    cx.operation().private(FOLLOWED).is_some()
-}
-
-/// Plans an apply for a machine whose disks an earlier one attached or detached without coming to the backups.
-fn mend_backups(cx: &Cx, before: &Value, plan: &mut Plan<'_, Vm>) {
-    let is_empty = |vm: &Value| vm.attribute("data_disks").as_entries().is_none_or(|disks| disks.is_empty());
-    let has_begun = cx.operation().private(FOLLOWED) == Some(BEGUN.into());
-    let detail = match (is_empty(before), is_empty(plan.planned)) {
-        (true, true) if is_followed(cx) => {
-            "An apply that took the last data disk from this machine went no further. This one takes the machine out of \
-             the backups of that disk's tier, and puts its own disks into its backups again."
-        }
-        (false, false) if has_begun => {
-            "An apply that attached data disks to this machine went no further. This one sees to it that backups include \
-             what they have to, and leave out the machine's other disks unless their `backup` is `true`."
-        }
-        _ => return,
-    };
-    plan.mark_unknown("pending_changes");
-    plan.warn("data_disks", "Backups are mended", detail);
-}
-
 /// Adds the data disks to what was read of a machine, and takes out what is so only because of them.
 pub(super) async fn read(
     cx: &Cx,
@@ -304,18 +232,13 @@ pub(super) async fn read(
     vm.disks = vm.disks.take().filter(|disks| !disks.is_empty());
     if vm.pool_name.as_ref().and_then(Tier::of_pool).is_some() {
         vm.pool_name = None;
-        for disk in vm.disks.iter_mut().flat_map(BTreeMap::values_mut) {
-            disk.backup = disk.backup.filter(|included| *included);
-        }
     }
     Ok(())
 }
 
 /// What a plan says of data disks that come or go: what backs them up, and what will not work with them.
 pub(super) async fn plan(cx: &Cx, before: Option<&Value>, plan: &mut Plan<'_, Vm>) -> Result<()> {
-    if let Some(before) = before {
-        mend_backups(cx, before, plan);
-    }
+    backups::plan(cx, before, plan);
     let after = plan.planned.attribute("data_disks").clone();
     let unchanged = before.map_or(after.is_null(), |before| *before.attribute("data_disks") == after);
     let moves = before.is_some_and(|before| {
@@ -373,32 +296,5 @@ fn claim(cx: &Cx, plan: &mut Plan<'_, Vm>, after: &Value) {
                  is on it, and Proxmox VE does not stop them. Attach it to one of them only."
             ),
         );
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config(values: &[(&str, &str)]) -> VmConfig {
-        let values = values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        VmConfig { values, digest: None }
-    }
-
-    #[test]
-    fn own_disks_leave_the_backups_of_a_tier_unless_the_configuration_asks_for_them() {
-        let current = config(&[
-            ("scsi0", "a:vm-102-disk-0,size=1G"),
-            ("scsi1", "a:vm-901-disk-0,backup=1,size=1G"),
-            ("ide2", "none,media=cdrom"),
-        ]);
-        let mut want = Vm::nothing("pve1".parse().unwrap());
-        want.data_disks = Some([("scsi1".to_owned(), "901-3f9a0c1b2d4e".parse().unwrap())].into());
-        let set = others(&current, &want, true);
-        assert_eq!(set.iter().collect::<Vec<_>>(), [("scsi0", "a:vm-102-disk-0,backup=0,size=1G")]);
-        assert!(others(&current, &want, false).is_empty());
-        let left_out = config(&[("scsi0", "a:vm-102-disk-0,backup=0,size=1G")]);
-        let back = others(&left_out, &want, false);
-        assert_eq!(back.value("scsi0"), Some("a:vm-102-disk-0,size=1G"));
     }
 }

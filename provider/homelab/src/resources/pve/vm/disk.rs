@@ -56,9 +56,10 @@ pub struct Disk {
     #[schema(wire = "aio", validate = one_of(["native", "threads", "io_uring"]))]
     pub async_io: Option<String>,
 
-    /// Whether backups of the machine include the disk. Proxmox VE's default is `true`.
-    #[schema(wire = "backup")]
-    pub backup: Option<bool>,
+    /// Whether backups of the machine include the disk. By default they do, unless the machine has data disks of a tier with
+    /// backups: then those are backed up, and this disk is left out.
+    #[schema(wire = "backup", keep)]
+    pub backup: Defaulted<bool>,
 
     /// Whether replication jobs of the machine include the disk. Proxmox VE's default is `true`.
     #[schema(wire = "replicate")]
@@ -138,7 +139,7 @@ fn one(named: Named<'_, Disk>, found: &Drive) -> Disk {
         io_thread: named.of(|d| &d.io_thread).or(options.truth("iothread"), false),
         cache: named.of(|d| &d.cache).or(text("cache"), "none"),
         async_io: named.of(|d| &d.async_io).or(text("aio"), "io_uring"),
-        backup: named.of(|d| &d.backup).or(options.truth("backup"), true),
+        backup: options.truth("backup").unwrap_or(true).into(),
         replicate: named.of(|d| &d.replicate).or(options.truth("replicate"), true),
         read_only: named.of(|d| &d.read_only).or(options.truth("ro"), false),
         serial: named.of(|d| &d.serial).found(text("serial")),
@@ -215,7 +216,11 @@ fn options(options: &mut PropertyString, disk: Pair<'_, Disk>) {
     switch(options, "iothread", disk.flag(|d| &d.io_thread));
     option(options, "cache", disk.wish(|d| &d.cache));
     option(options, "aio", disk.wish(|d| &d.async_io));
-    switch(options, "backup", disk.flag(|d| &d.backup));
+    if let Some(included) = disk.want.and_then(|disk| disk.backup.known())
+        && options.truth("backup").unwrap_or(true) != *included
+    {
+        options.set("backup", (!included).then_some(0));
+    }
     switch(options, "replicate", disk.flag(|d| &d.replicate));
     switch(options, "ro", disk.flag(|d| &d.read_only));
     option(options, "serial", disk.wish(|d| &d.serial));

@@ -62,7 +62,7 @@ fn a_state_sees_drift_only_in_what_it_names() {
     assert_eq!(found.machine.as_deref(), Some("q35"));
     let disks = found.disks.unwrap();
     assert_eq!(disks.keys().collect::<Vec<_>>(), ["scsi0"]);
-    assert_eq!((disks["scsi0"].backup, disks["scsi0"].ssd), (Some(false), None));
+    assert_eq!((disks["scsi0"].backup.known(), disks["scsi0"].ssd), (Some(&false), None));
     let net = &found.networks.unwrap()["net0"];
     assert_eq!((net.firewall, net.bridge.as_deref()), (Some(false), None));
     assert_eq!(net.mac_address.known().unwrap().to_string(), "BC:24:11:00:00:01");
@@ -113,11 +113,11 @@ fn an_import_reports_everything_and_changes_nothing() {
             "disks": {
                 "scsi0": {
                     "storage_name": "ds2", "size_gib": 2, "format": "qcow2", "discard": true, "io_thread": true,
-                    "ssd": true, "volume_id": "ds2:100/vm-100-disk-0.qcow2", "on_remove": "detach",
+                    "ssd": true, "backup": true, "volume_id": "ds2:100/vm-100-disk-0.qcow2", "on_remove": "detach",
                 },
                 "scsi1": {
                     "storage_name": "ds2", "size_gib": 1, "format": "raw", "async_io": "native", "cache": "none",
-                    "read_only": true, "volume_id": "ds2:100/vm-100-disk-1.raw", "on_remove": "detach",
+                    "read_only": true, "backup": true, "volume_id": "ds2:100/vm-100-disk-1.raw", "on_remove": "detach",
                     "limits": {"write_burst_operations_per_second": 100, "read_mib_per_second": 10},
                 },
             },
