@@ -142,6 +142,113 @@ fn what_a_machine_names_is_told_unless_it_is_there_or_made_before() {
 }
 
 #[test]
+fn whom_and_what_an_entry_names_is_told_unless_it_is_there_or_made_before() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let acl =
+            |label: &str, body: &str| format!("resource \"homelab_pve_acl\" \"{label}\" {{\n{body}\n}}\n");
+        let named = acl("user", "path = \"/vms\"\nrole = \"Opsmen\"\nuser_id = \"ghost@pve\"")
+            + &acl("group", "path = \"/vms\"\nrole = \"PVEAuditor\"\ngroup = \"ghosts\"")
+            + &acl("token", "path = \"/vms\"\nrole = \"PVEAuditor\"\ntoken_id = \"root@pam!ghost\"")
+            + &resource("user", "user_id = \"anna@pve\"\ngroups = [\"nobodies\"]")
+            + &resource("token", "user_id = \"otto@pve\"\nname = \"ci\"");
+        let before = lab.calls();
+        workspace.configure(&lab.provider_block(), &named);
+        let plan = workspace.plan().prose();
+        for said in [
+            "There is no role \"Opsmen\"",
+            "There is no user \"ghost@pve\"",
+            "There is no group \"ghosts\"",
+            "There is no token \"root@pam!ghost\"",
+        ] {
+            // Further warnings of one summary are only counted.
+            let summary = said.split_whitespace().nth(3).expect("a kind");
+            assert!(
+                plan.contains(said) || plan.contains(&format!("{summary} does not exist")),
+                "{said}\n{plan}"
+            );
+        }
+        assert!(
+            plan.contains("There is no role \"Opsmen\"") && plan.contains("Token does not exist"),
+            "{plan}"
+        );
+        // One list of each for all of them.
+        let asked = lab.wire().split_off(before);
+        for list in ["/access/users", "/access/groups", "/access/roles"] {
+            let path = format!("/api2/json{list}");
+            let count = asked.iter().filter(|call| call["path"].as_str() == Some(&path)).count();
+            assert!(count <= 2, "{list} was asked for {count} times by a validation and a plan");
+        }
+        for (path, said) in [
+            ("/pool/nowhere", "no pool \"nowhere\""),
+            ("/storage/nowhere", "no storage \"nowhere\""),
+            ("/vms/999", "no guest \"999\""),
+            ("/nodes/pve9", "no node \"pve9\""),
+            ("/mapping/pci/gpu", "no mapping \"gpu\""),
+            ("/access/groups/ghosts", "no group \"ghosts\""),
+        ] {
+            let entry =
+                acl("path", &format!("path = \"{path}\"\nrole = \"PVEAuditor\"\nuser_id = \"root@pam\""));
+            workspace.configure(&lab.provider_block(), &entry);
+            let plan = workspace.plan().prose();
+            assert!(plan.contains("Path leads nowhere") && plan.contains(said), "{plan}");
+        }
+
+        // Nobody is told of what the same run makes first, nor of what is there.
+        let made = "resource \"homelab_pve_role\" \"r\" {\n  name = \"Opsmen\"\n  privileges = [\"VM.Audit\"]\n}\n\
+                    resource \"homelab_pve_group\" \"g\" {\n  name = \"ops\"\n}\n\
+                    resource \"homelab_pve_pool\" \"p\" {\n  name = \"web\"\n}\n\
+                    resource \"homelab_pve_user\" \"u\" {\n  user_id = \"ci@pve\"\n  groups = [homelab_pve_group.g.name]\n}\n\
+                    resource \"homelab_pve_token\" \"t\" {\n  user_id = homelab_pve_user.u.user_id\n  name = \"ci\"\n  \
+                    rotation_id = \"1\"\n}\n\
+                    resource \"homelab_pve_acl\" \"t\" {\n  for_each = homelab_pve_token.t.token_ids\n  path = \
+                    \"/pool/${homelab_pve_pool.p.name}\"\n  role = homelab_pve_role.r.name\n  token_id = each.value\n}\n\
+                    resource \"homelab_pve_acl\" \"g\" {\n  path = \"/nodes/pve1\"\n  role = \"PVEAuditor\"\n  group = \
+                    homelab_pve_group.g.name\n}\n";
+        workspace.configure(&lab.provider_block(), made);
+        for said in [workspace.plan().prose(), workspace.apply().ok().prose()] {
+            assert!(!said.contains("does not exist") && !said.contains("leads nowhere"), "{said}");
+        }
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
+    });
+}
+
+#[test]
+fn disks_of_a_zfs_pool_have_to_be_there_and_free() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let pool = |name: &str, device: &str| {
+            resource(
+                "zfs_pool",
+                &format!(
+                    "node_name = \"pve1\"\nname = \"{name}\"\nraid_level = \"single\"\ndevices = [\"{device}\"]\n\
+                     deletion_protection = false\nwipe_disks_on_destroy = true"
+                ),
+            )
+        };
+        for (device, said) in [
+            ("/dev/sda", "\"/dev/sda\" of node \"pve1\" holds something: \"LVM\""),
+            ("/dev/disk/by-id/ata-LAB_DISK_LAB-pve1-sda", "Disk is in use"),
+            ("/dev/sdz", "The node \"pve1\" has no disk \"/dev/sdz\""),
+        ] {
+            workspace.configure(&lab.provider_block(), &pool("tank", device));
+            let plan = workspace.plan().failed().prose();
+            assert!(plan.contains(said) && plan.contains("ata-LAB_DISK_LAB-pve1-sdb"), "{plan}");
+        }
+        // The disk of a pool that is made anew is wiped before.
+        for name in ["tank", "lake"] {
+            workspace.configure(&lab.provider_block(), &pool(name, "/dev/sdb"));
+            workspace.apply().ok();
+            workspace.plan_is_empty();
+        }
+        workspace.destroy().ok();
+    });
+}
+
+#[test]
 fn what_is_on_a_node_that_is_down_stays_in_the_state_and_the_rest_changes() {
     with_each_cli(|cli| {
         let lab = Lab::start();

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
 use pve_client::{
-    BackupJob, InterfaceName, Mapping, MappingKind, MappingName, NodeName, Permissions, PoolName, Pve,
-    Secret, StorageName, TokenId, VmId,
+    BackupJob, Disk, GroupName, InterfaceName, Logins, Mapping, MappingKind, MappingName, NodeName,
+    Permissions, PoolName, Pve, RoleName, Secret, StorageName, TokenId, UserId, VmId,
 };
 use tokio::sync::Mutex;
 
@@ -29,6 +29,10 @@ pub(crate) struct Memory {
     planned_mappings: SyncMutex<BTreeMap<(MappingKind, MappingName), Mapping>>,
     claims: SyncMutex<BTreeMap<(NodeName, MappingName), BTreeSet<String>>>,
     passed_through: Mutex<BTreeMap<NodeName, Arc<BTreeMap<VmId, PassedThrough>>>>,
+    roles: Mutex<Option<Arc<BTreeSet<RoleName>>>>,
+    groups: Mutex<Option<Arc<BTreeSet<GroupName>>>>,
+    logins: Mutex<Option<Arc<Logins>>>,
+    disks: Mutex<BTreeMap<NodeName, Arc<Vec<Disk>>>>,
 }
 
 impl Memory {
@@ -129,6 +133,47 @@ impl Memory {
         Ok(machines)
     }
 
+    /// The roles, asked once.
+    pub(crate) async fn roles(&self, pve: &Pve) -> pve_client::Result<Arc<BTreeSet<RoleName>>> {
+        let mut known = pve.scope().run(self.roles.lock()).await?;
+        if let Some(roles) = known.as_ref() {
+            return Ok(roles.clone());
+        }
+        let roles = Arc::new(pve.roles().await?.into_iter().map(|role| role.name).collect());
+        Ok(known.insert(roles).clone())
+    }
+
+    /// The groups that the login may see, asked once.
+    pub(crate) async fn groups(&self, pve: &Pve) -> pve_client::Result<Arc<BTreeSet<GroupName>>> {
+        let mut known = pve.scope().run(self.groups.lock()).await?;
+        if let Some(groups) = known.as_ref() {
+            return Ok(groups.clone());
+        }
+        let groups = Arc::new(pve.groups().await?.into_iter().map(|group| group.name).collect());
+        Ok(known.insert(groups).clone())
+    }
+
+    /// The users and tokens that the login may see, asked once.
+    pub(crate) async fn logins(&self, pve: &Pve) -> pve_client::Result<Arc<Logins>> {
+        let mut known = pve.scope().run(self.logins.lock()).await?;
+        if let Some(logins) = known.as_ref() {
+            return Ok(logins.clone());
+        }
+        let logins = Arc::new(pve.logins().await?);
+        Ok(known.insert(logins).clone())
+    }
+
+    /// The disks of a node, asked once.
+    pub(crate) async fn disks(&self, pve: &Pve, node: &NodeName) -> pve_client::Result<Arc<Vec<Disk>>> {
+        let mut known = pve.scope().run(self.disks.lock()).await?;
+        if let Some(disks) = known.get(node) {
+            return Ok(disks.clone());
+        }
+        let disks = Arc::new(pve.disks(node).await?);
+        known.insert(node.clone(), disks.clone());
+        Ok(disks)
+    }
+
     /// The backup jobs, asked once.
     pub(crate) async fn backup_jobs(&self, pve: &Pve) -> pve_client::Result<Arc<Vec<BackupJob>>> {
         let mut known = pve.scope().run(self.backup_jobs.lock()).await?;
@@ -215,10 +260,20 @@ impl Memory {
 pub(crate) enum Expected {
     /// A bridge of a node.
     Bridge(NodeName, InterfaceName),
+    /// A disk of a node that is wiped, and so free again.
+    FreeDisk(NodeName, String),
+    /// A group of users.
+    Group(GroupName),
     /// A pool.
     Pool(PoolName),
+    /// A role.
+    Role(RoleName),
     /// A storage.
     Storage(StorageName),
+    /// A token.
+    Token(TokenId),
+    /// A user.
+    User(UserId),
     /// A machine.
     Vm(VmId),
 }

@@ -71,6 +71,15 @@ impl Cx {
     }
 }
 
+impl Cx {
+    /// Whether the login is known to be allowed something.
+    pub(crate) async fn may(&self, need: &Need) -> bool {
+        let (Ok(pve), Some(memory)) = (self.pve(), self.memory()) else { return false };
+        pve.client().identity() == "root@pam"
+            || memory.permissions(&pve).await.is_ok_and(|permissions| need.met_by(&permissions))
+    }
+}
+
 impl Need {
     /// Other paths, where the privilege is enough too.
     pub(crate) fn or_on(mut self, paths: impl IntoIterator<Item = String>) -> Self {

@@ -1,5 +1,8 @@
 //! Whether what a plan names is there: nodes, storages, pools and bridges. What the same run plans to make counts.
 
+mod access;
+mod disks;
+
 use pve_client::{Cluster, ClusterStorage, InterfaceName, NodeName, PoolName, StorageName};
 use tf_framework::prelude::*;
 

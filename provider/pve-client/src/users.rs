@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::{
-    Call, GroupName, Params, Pve, Result, Secret, UserId,
+    Call, GroupName, Params, Pve, Result, Secret, TokenId, UserId,
     call::segment,
     decode::{Fields as _, words},
 };
@@ -96,11 +96,42 @@ fn password_call(id: &UserId, password: &Secret, own: Option<&Secret>) -> Call {
     Call::put("/access/password").with(params)
 }
 
+/// Who can log in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Logins {
+    /// The users.
+    pub users: BTreeSet<UserId>,
+    /// Their tokens.
+    pub tokens: BTreeSet<TokenId>,
+}
+
+impl Logins {
+    fn decode(rows: &[Map<String, Value>]) -> Self {
+        let mut logins = Self::default();
+        for row in rows {
+            let Some(user) = row.parsed::<UserId>("userid") else { continue };
+            let tokens = row.get("tokens").and_then(Value::as_array).into_iter().flatten();
+            let names = tokens.filter_map(|token| token["tokenid"].as_str()?.parse().ok());
+            logins.tokens.extend(names.map(|name| TokenId { user: user.clone(), name }));
+            logins.users.insert(user);
+        }
+        logins
+    }
+}
+
+fn list_call() -> Call {
+    Call::get("/access/users").with(Params::new().set("full", 1))
+}
+
 impl Pve {
+    /// The users and their tokens.
+    pub async fn logins(&self) -> Result<Logins> {
+        Ok(Logins::decode(&self.objects(&list_call()).await?))
+    }
+
     /// The users, by id, with their groups.
     pub async fn users(&self) -> Result<Vec<User>> {
-        let call = Call::get("/access/users").with(Params::new().set("full", 1));
-        let rows = self.objects(&call).await?;
+        let rows = self.objects(&list_call()).await?;
         let mut users: Vec<User> =
             rows.iter().filter_map(|row| Some(User::decode(row.parsed("userid")?, row))).collect();
         users.sort_by(|a, b| a.id.cmp(&b.id));
@@ -164,6 +195,15 @@ mod tests {
             "PUT /api2/json/access/users/tf%40pve enable=0&groups=&comment=&email=&firstname=&lastname="
         );
         assert!(full.update_call(&full).params.is_empty());
+    }
+
+    #[test]
+    fn tokens_are_listed_with_their_users() {
+        let row = json!({"userid": "ci@pve", "tokens": [{"tokenid": "deploy", "privsep": 1}]});
+        let rows = [row, json!({"userid": "root@pam"})].map(|row| row.as_object().unwrap().clone());
+        let logins = Logins::decode(&rows);
+        assert_eq!(logins.users.len(), 2);
+        assert_eq!(logins.tokens, BTreeSet::from(["ci@pve!deploy".parse().unwrap()]));
     }
 
     #[test]

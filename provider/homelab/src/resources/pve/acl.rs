@@ -9,6 +9,7 @@ use tf_framework::prelude::*;
 use super::own_access::Own;
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
+use crate::memory::Expected;
 use crate::preflight::{changes, need};
 
 /// One entry of the access control list: a role, on a path, for one user, group or token.
@@ -175,6 +176,17 @@ async fn guard(cx: &Cx, plan: &mut Plan<'_, Acl>) {
     }
 }
 
+/// Warns of a role and of somebody who are not there, and of a path to nothing.
+async fn check_names(cx: &Cx, plan: &mut Plan<'_, Acl>) {
+    let Some(want) = plan.want() else { return };
+    let mut named = vec![("role".into(), Expected::Role(want.role.clone()))];
+    named.extend(want.user_id.clone().map(|user| ("user_id".into(), Expected::User(user))));
+    named.extend(want.group.clone().map(|group| ("group".into(), Expected::Group(group))));
+    named.extend(want.token_id.clone().map(|token| ("token_id".into(), Expected::Token(token))));
+    cx.check_there(plan, named).await;
+    cx.check_subject(plan, "path", &want.path).await;
+}
+
 impl Resource for Acl {
     type Cx = Cx;
     type Id = AclId;
@@ -189,6 +201,7 @@ impl Resource for Acl {
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
         guard(cx, plan).await;
+        check_names(cx, plan).await;
         let path = plan.want().or_else(|| plan.prior.clone()).map(|acl| acl.path);
         match path {
             Some(path) if changes(plan) => cx.preflight(plan, &[need(path, &["Permissions.Modify"])]).await,

@@ -6,6 +6,7 @@ use tf_framework::prelude::*;
 use super::lifecycle::Object;
 use super::text::trimmed;
 use crate::cx::Cx;
+use crate::memory::Expected;
 use crate::preflight::need;
 
 /// A group of users, to whom an entry of the access control list (`homelab_pve_acl`) can grant a role together.
@@ -40,6 +41,9 @@ impl Resource for Group {
     }
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
+        if let (true, Some(want)) = (plan.is_create(), plan.want()) {
+            cx.expect(Expected::Group(want.name));
+        }
         cx.preflight(plan, &[need("/access/groups", &["Group.Allocate"])]).await
     }
 

@@ -5,6 +5,7 @@ use tf_framework::prelude::*;
 
 use super::lifecycle::Object;
 use crate::cx::Cx;
+use crate::memory::Expected;
 use crate::preflight::{changes, need};
 
 /// A role: a named set of privileges, which an entry of the access control list (`homelab_pve_acl`) grants on a path.
@@ -64,6 +65,9 @@ impl Resource for Role {
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
         if changes(plan) {
             check_privileges(cx, plan).await;
+        }
+        if let (true, Some(want)) = (plan.is_create(), plan.want()) {
+            cx.expect(Expected::Role(want.name));
         }
         cx.preflight(plan, &[need("/access", &["Sys.Modify"])]).await
     }

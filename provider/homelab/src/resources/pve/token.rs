@@ -11,6 +11,7 @@ use super::token_reference::TokenReference;
 use super::token_rotation::{prepare, spare};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
+use crate::memory::Expected;
 use crate::preflight::need;
 
 /// An API token of a user.
@@ -187,8 +188,10 @@ impl Resource for Token {
         let same = |want: &Self| prior.as_ref().filter(|prior| prior.first() == want.first()).cloned();
         if let Some(want) = plan.want() {
             let prior = same(&want);
-            let ids = want.ids(prior.as_ref()).iter().map(|id| Value::from(id.to_string())).collect();
-            plan.set("token_ids", Value::Set(ids));
+            let ids = want.ids(prior.as_ref());
+            plan.set("token_ids", Value::Set(ids.iter().map(|id| Value::from(id.to_string())).collect()));
+            ids.into_iter().for_each(|id| cx.expect(Expected::Token(id)));
+            cx.check_there(plan, [("user_id".into(), Expected::User(want.user_id.clone()))]).await;
             let rotates = prior.as_ref().is_some_and(|prior| Self::rotates(&Change { prior, want: &want }));
             let in_use = match &prior {
                 Some(prior) if rotates => next(&prior.in_use(), &want),

@@ -9,6 +9,7 @@ use super::own_access::Own;
 use super::text::{moment, trimmed, whole_seconds};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
+use crate::memory::Expected;
 use crate::preflight::need;
 
 /// A user, for people or for automation.
@@ -167,6 +168,14 @@ impl Resource for User {
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
         check(cx, plan);
+        if let Some(want) = plan.want() {
+            if plan.is_create() {
+                cx.expect(Expected::User(want.user_id));
+            }
+            let groups = want.groups.known().cloned().unwrap_or_default();
+            cx.check_there(plan, groups.into_iter().map(|group| ("groups".into(), Expected::Group(group))))
+                .await;
+        }
         let user = plan.want().or_else(|| plan.prior.clone());
         let groups = user.as_ref().and_then(|user| user.groups.known().cloned()).unwrap_or_default();
         // Whoever may change a group may change its members (pve-access-control 9.1.1, `RPCEnvironment.pm`).

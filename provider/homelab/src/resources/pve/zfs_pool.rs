@@ -10,6 +10,7 @@ use tf_framework::prelude::*;
 use super::lifecycle::if_there;
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
+use crate::memory::Expected;
 use crate::preflight::need;
 
 /// A ZFS pool on disks of a node. Making it destroys what is on the disks, and destroying it destroys everything in it,
@@ -196,6 +197,23 @@ fn groups(parts: &ZfsPart) -> Vec<&str> {
         .collect()
 }
 
+/// Looks whether the disks of a new pool are there and free. Those of one that goes are free again if they are wiped.
+async fn check_disks(cx: &Cx, plan: &mut Plan<'_, ZfsPool>) {
+    let want = plan.want();
+    let goes = |prior: &&ZfsPool| want.as_ref().is_none_or(|want| want.id() != prior.id());
+    let wiped = |prior: &&ZfsPool| prior.wipe_disks_on_destroy.known() == Some(&true);
+    if let Some(prior) = plan.prior.as_ref().filter(goes).filter(wiped) {
+        for disk in prior.devices.iter().flatten() {
+            cx.expect(Expected::FreeDisk(prior.node_name.clone(), disk.clone()));
+        }
+    }
+    if let (true, Some(want)) = (plan.is_create(), want) {
+        let disks = want.devices.into_iter().flatten().enumerate();
+        let disks = disks.map(|(index, disk)| (Path::from("devices").index(index), disk));
+        cx.check_disks(plan, &want.node_name, disks).await;
+    }
+}
+
 impl Resource for ZfsPool {
     type Cx = Cx;
     type Id = ZfsPoolId;
@@ -256,6 +274,7 @@ impl Resource for ZfsPool {
         if let Some(want) = plan.want() {
             cx.check_node(plan, "node_name", &want.node_name).await?;
         }
+        check_disks(cx, plan).await;
         cx.preflight(plan, &[need("/", &["Sys.Modify"])]).await
     }
 
