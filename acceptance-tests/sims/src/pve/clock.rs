@@ -13,6 +13,8 @@ const PACE: i64 = 30;
 enum Due {
     /// HA gives up on a node.
     Failover(String),
+    /// HA moves a VM to a node that it prefers.
+    Return(u32, String),
     /// A backup job.
     Backup(String),
     /// A replication job.
@@ -28,6 +30,7 @@ impl Lab {
             self.frozen = Some(moment);
             match due {
                 Due::Failover(node) => self.fail_over(&node),
+                Due::Return(vmid, target) => self.bring_back(vmid, &target),
                 Due::Backup(id) => self.start_backup_job(&id, moment),
                 Due::Replication(id) => self.replicate(&id),
             }
@@ -39,9 +42,10 @@ impl Lab {
     /// What comes first until a moment, if anything does.
     fn next_due(&mut self, end: i64) -> Option<(i64, Due)> {
         let failover = self.due_failover().map(|(moment, node)| (moment, Due::Failover(node)));
+        let back = self.due_return().map(|(moment, vmid, target)| (moment, Due::Return(vmid, target)));
         let backup = self.due_backup().map(|(moment, id)| (moment, Due::Backup(id)));
         let replication = self.due_replication().map(|(moment, id)| (moment, Due::Replication(id)));
-        let all = [failover, backup, replication].into_iter().flatten();
+        let all = [failover, back, backup, replication].into_iter().flatten();
         all.filter(|(moment, _)| *moment <= end).min_by_key(|(moment, _)| *moment)
     }
 

@@ -97,9 +97,44 @@ fn a_managed_guest_goes_on_elsewhere_two_minutes_after_its_node_is_lost() {
     assert_eq!(bench.lab.vms[&300].node, "pve3", "the next that its rule prefers");
     assert!(bench.lab.vms[&300].is_running());
     assert_eq!(bench.lab.vms[&301].node, "pve1", "nobody manages the other");
+}
+
+/// A running VM under a rule that prefers `pve1`, whose node was lost and is back.
+fn after_a_failure(failback: &str) -> Bench {
+    let mut bench = Bench::new("lab");
+    assert_eq!(bench.task("POST", "/nodes/pve1/qemu", "vmid=300&scsi0=shared:1"), "OK");
+    bench.ok("POST", "/cluster/ha/resources", &format!("sid=vm:300&state=started{failback}"));
+    let rule = "rule=rule&type=node-affinity&resources=vm:300&nodes=pve1:3,pve3:2";
+    bench.ok("POST", "/cluster/ha/rules", rule);
+    bench.lab.switch_node("pve1", true);
+    bench.lab.advance(180);
+    assert_eq!(bench.lab.vms[&300].node, "pve3");
     bench.lab.switch_node("pve1", false);
+    bench
+}
+
+#[test]
+fn a_guest_goes_back_to_the_node_that_its_rule_prefers_without_being_stopped() {
+    let mut bench = after_a_failure("");
+    let started = bench.lab.vms[&300].process.clone().expect("it runs").started_at;
+    bench.lab.advance(60);
+    assert_eq!(bench.lab.vms[&300].node, "pve1");
+    assert_eq!(bench.lab.vms[&300].process.clone().expect("it runs").started_at, started);
+    let tasks = bench.lab.tasks.list.iter().filter(|task| task.upid.kind == "qmigrate");
+    assert_eq!(tasks.map(|task| task.exit.as_deref()).collect::<Vec<_>>(), [Some("OK")]);
     bench.lab.advance(HOUR);
-    assert_eq!(bench.lab.vms[&300].node, "pve3", "it stays");
+    assert_eq!(bench.lab.vms[&300].node, "pve1", "and stays there");
+}
+
+#[test]
+fn a_guest_without_failback_or_with_a_local_disk_stays_where_it_is() {
+    let mut bench = after_a_failure("&failback=0");
+    bench.lab.advance(HOUR);
+    assert_eq!(bench.lab.vms[&300].node, "pve3");
+    let mut bench = after_a_failure("");
+    bench.ok("PUT", "/nodes/pve3/qemu/300/config", "scsi1=local-lvm:1");
+    bench.lab.advance(HOUR);
+    assert_eq!(bench.lab.vms[&300].node, "pve3");
 }
 
 #[test]

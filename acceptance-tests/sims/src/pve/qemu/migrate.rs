@@ -181,16 +181,22 @@ fn ask_manager(lab: &Lab, migration: Migration) -> Plan {
         let Migration { vmid, target, .. } = &migration;
         lab.tasks.log(upid, format!("Requesting HA migration for VM {vmid} to node {target}"));
         lab.later(after, move |lab| {
-            let Ok(vm) = lab.vm(&migration.node, migration.vmid) else { return };
-            let online = vm.is_running();
-            let migration =
-                Migration { online, with_local_disks: false, storages: BTreeMap::new(), ..migration };
+            let Some(migration) = Migration::by_manager(lab, migration.vmid, &migration.target) else {
+                return;
+            };
             let node = migration.node.clone();
             let plan = task(lab, migration);
             lab.start_task(&node, "root@pam", plan);
         });
         Progress::Done
     })
+}
+
+/// What the manager of high availability starts of its own accord, if it can work.
+pub fn plan_by_manager(lab: &Lab, vmid: u32, target: &str) -> Option<Plan> {
+    let migration = Migration::by_manager(lab, vmid, target)?;
+    let can_move = lab.vms.get(&vmid)?.require_no_lock().is_ok() && migration.check(lab).is_ok();
+    can_move.then(|| task(lab, migration))
 }
 
 fn task(lab: &Lab, migration: Migration) -> Plan {
@@ -213,6 +219,20 @@ fn task(lab: &Lab, migration: Migration) -> Plan {
 }
 
 impl Migration {
+    /// The VM as it is, running if it runs, to another node.
+    fn by_manager(lab: &Lab, vmid: u32, target: &str) -> Option<Self> {
+        let vm = lab.vms.get(&vmid)?;
+        Some(Self {
+            node: vm.node.clone(),
+            vmid,
+            target: target.to_owned(),
+            online: vm.is_running(),
+            with_local_disks: false,
+            storages: BTreeMap::new(),
+            force: false,
+        })
+    }
+
     fn begin(&self, lab: &mut Lab, upid: &Upid) -> Result<(), Failure> {
         lab.vm(&self.node, self.vmid)?.require_no_lock()?;
         lab.tasks.log(upid, format!("starting migration of VM {} to node '{}'", self.vmid, self.target));
