@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 use sims::pve::answer::{Answer, Failure};
-use sims::pve::body;
+use sims::pve::body::{self, Upload};
 use sims::pve::handlers::{self, Request};
 use sims::pve::params::Param;
 use sims::pve::permissions::Principal;
@@ -37,6 +37,10 @@ impl Bench {
 
     /// Calls a method; `form` is a URL-encoded body or query.
     pub fn call(&mut self, verb: &str, path: &str, form: &str) -> Answer {
+        self.send(verb, path, form, None)
+    }
+
+    fn send(&mut self, verb: &str, path: &str, form: &str, upload: Option<Upload>) -> Answer {
         let found = self.router.find(verb, path).unwrap_or_else(|| panic!("no method {verb} {path}"));
         let mut params = body::form(form.as_bytes());
         for (name, value) in found.captured {
@@ -48,7 +52,7 @@ impl Bench {
             return Err(Failure::parameters(errors));
         }
         let handler = handler(verb, &found.method.path);
-        handler(&mut self.lab, &Request { method: found.method, params, who: self.who.clone(), upload: None })
+        handler(&mut self.lab, &Request { method: found.method, params, who: self.who.clone(), upload })
     }
 
     /// Calls a method that must succeed; answers its data.
@@ -78,9 +82,24 @@ impl Bench {
     #[track_caller]
     pub fn task(&mut self, verb: &str, path: &str, form: &str) -> String {
         let upid = self.ok(verb, path, form);
+        self.ended(&upid)
+    }
+
+    #[track_caller]
+    fn ended(&mut self, upid: &Value) -> String {
         let upid: Upid = upid.as_str().expect("a task id").parse().expect("a task id");
         self.settle();
         self.lab.tasks.find(&upid).and_then(|task| task.exit.clone()).expect("the task has ended")
+    }
+
+    /// Uploads an ISO to a storage of `pve1`; answers how the task ended.
+    #[track_caller]
+    pub fn upload(&mut self, storage: &str, name: &str, content: &[u8]) -> String {
+        let path = format!("/nodes/pve1/storage/{storage}/upload");
+        let upload = Upload { filename: name.to_owned(), content: content.to_vec().into() };
+        let answer = self.send("POST", &path, &format!("content=iso&filename={name}"), Some(upload));
+        let upid = answer.map(|reply| reply.data).unwrap_or_else(|failure| panic!("{}", failure.message));
+        self.ended(&upid)
     }
 
     /// Log of the last task that ended.

@@ -8,6 +8,7 @@ mod config;
 mod containers;
 mod create;
 mod disks;
+mod files;
 mod firewall;
 mod locks;
 mod nodes;

@@ -130,3 +130,24 @@ fn a_pool_needs_as_many_free_disks_as_its_level() {
         "OK"
     );
 }
+
+#[test]
+fn an_interface_is_staged_until_it_is_applied_or_taken_back() {
+    let mut bench = Bench::new("lab");
+    let path = "/nodes/pve1/network";
+    let made = "iface=vmbr7&type=bridge&autostart=1";
+    bench.ok("POST", path, made);
+    let staged = bench.call("GET", path, "").expect("it is listed");
+    assert!(staged.beside["changes"].as_str().unwrap_or_default().contains("+iface vmbr7"));
+    assert!(names(&staged.data, "iface").contains(&"vmbr7".to_owned()));
+    assert!(!bench.lab.nodes["pve1"].interfaces.contains_key("vmbr7"), "it is not there yet");
+    bench.ok("DELETE", path, "");
+    let reverted = bench.call("GET", path, "").expect("it is listed");
+    assert!(reverted.beside.is_empty() && !names(&reverted.data, "iface").contains(&"vmbr7".to_owned()));
+    bench.ok("POST", path, made);
+    assert_eq!(bench.task("PUT", path, ""), "OK");
+    let applied = bench.call("GET", path, "").expect("it is listed");
+    assert!(applied.beside.is_empty());
+    assert_eq!(bench.ok("GET", &format!("{path}/vmbr7"), "")["active"], 1);
+    assert!(!bench.lab.nodes["pve2"].interfaces.contains_key("vmbr7"), "other nodes keep theirs");
+}

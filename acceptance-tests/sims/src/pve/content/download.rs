@@ -84,11 +84,15 @@ impl Download {
     }
 
     fn finish(&self, lab: &mut Lab, fetched: &Fetched, log: &mut Vec<String>) -> Result<(), Failure> {
+        // wget: 3 for a file that cannot be written, 4 for the network, 8 for an error that the server tells.
+        let failed = |code: u8| Failure::died(format!("download failed: exit code {code}"));
         let Fetched::Answer { status: 200, body, .. } = fetched else {
-            // wget: 4 for the network, 8 for an error that the server tells.
-            let code = if matches!(fetched, Fetched::Answer { .. }) { 8 } else { 4 };
-            return Err(Failure::died(format!("download failed: exit code {code}")));
+            return Err(failed(if matches!(fetched, Fetched::Answer { .. }) { 8 } else { 4 }));
         };
+        if !file::fits(lab, &self.place, body) {
+            log.push("Cannot write to the file (No space left on device).".to_owned());
+            return Err(failed(3));
+        }
         file::verify(self.expected.as_ref(), body, log)?;
         file::keep(lab, &self.place, body);
         log.push(format!("download of '{}' to '{}' finished", self.url, self.place.path));

@@ -1,5 +1,6 @@
 //! Files that come from outside: their names, checksums, and what a disk made from them is like.
 
+use super::list::space;
 use super::naming::{self, VolumeId};
 use super::volume::Volume;
 use crate::pve::answer::Failure;
@@ -58,6 +59,15 @@ pub fn verify(expected: Option<&Expected>, data: &[u8], log: &mut Vec<String>) -
     }
     log.push("calculating checksum...OK, checksum verified".to_owned());
     Ok(())
+}
+
+/// Whether the storage has space for a file; one of the same name goes first.
+pub fn fits(lab: &Lab, place: &Place, data: &[u8]) -> bool {
+    let Some(storage) = lab.storages.get(&place.id.storage) else { return false };
+    let (total, used) = space(lab, &place.node, &place.id.storage, storage);
+    let replaced = lab.volume(&place.node, &place.id).map_or(0, |volume| volume.used);
+    let size = u64::try_from(data.len()).unwrap_or(u64::MAX);
+    (used - replaced).saturating_add(size) <= total
 }
 
 /// Keeps a file.

@@ -23,21 +23,30 @@ fn upload(lab: &mut Lab, request: &Request) -> Answer {
     let plan = Plan::new("imgcopy", "", time, move |lab: &mut Lab, upid: &Upid| {
         let temporary = format!("/var/tmp/pveupload-{}", random_hex(16));
         let mut log = vec![format!("starting file import from: {temporary}")];
-        let result = file::verify(expected.as_ref(), &upload.content, &mut log);
-        if result.is_ok() {
-            store(lab, &place, &upload.content, &temporary, &mut log);
-        }
+        let result = file::verify(expected.as_ref(), &upload.content, &mut log)
+            .and_then(|()| store(lab, &place, &upload.content, &temporary, &mut log));
         log.into_iter().for_each(|line| lab.tasks.log(upid, line));
         outcome(result)
     });
     Ok(lab.start_task(&node, &request.who.0, plan).to_string().into())
 }
 
-fn store(lab: &mut Lab, place: &Place, data: &[u8], temporary: &str, log: &mut Vec<String>) {
-    file::keep(lab, place, data);
+fn store(
+    lab: &mut Lab,
+    place: &Place,
+    data: &[u8],
+    temporary: &str,
+    log: &mut Vec<String>,
+) -> Result<(), Failure> {
     log.push(format!("target node: {}", place.node));
     log.push(format!("target file: {}", place.path));
     log.push(format!("file size is: {}", data.len()));
     log.push(format!("command: cp -- {temporary} {}", place.path));
+    if !file::fits(lab, place, data) {
+        let message = format!("import failed: cp: error writing '{}': No space left on device", place.path);
+        return Err(Failure::died(message));
+    }
+    file::keep(lab, place, data);
     log.push("finished file import successfully".to_owned());
+    Ok(())
 }
