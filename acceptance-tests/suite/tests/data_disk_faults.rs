@@ -209,13 +209,23 @@ faults! {
     a_held_disk_survives_cut_connections: "cut", "holder", life(None), STRIDE;
     a_held_disk_in_a_pool_of_its_own_survives_kills: "killed", "holder", life(Some("web")), STRIDE;
     a_held_disk_in_a_pool_of_its_own_survives_lost_replies: "reply_lost", "holder", life(Some("web")), STRIDE;
+    a_held_disk_survives_failing_tasks: "task_fails", "holder", life(None), 1;
+    a_held_disk_in_a_pool_of_its_own_survives_refusals: "refused", "holder", life(Some("web")), STRIDE;
     a_moved_disk_survives_kills: "killed", "holder", journey(), STRIDE;
     a_moved_disk_survives_lost_replies: "reply_lost", "holder", journey(), STRIDE;
     a_moved_disk_survives_refusals: "refused", "holder", journey(), STRIDE;
+    a_moved_disk_survives_cut_connections: "cut", "holder", journey(), STRIDE;
     a_moved_disk_survives_failing_tasks: "task_fails", "holder", journey(), 1;
     a_moved_given_disk_survives_kills: "killed", "transfer", journey(), STRIDE;
+    a_moved_given_disk_survives_lost_replies: "reply_lost", "transfer", journey(), STRIDE;
+    a_moved_given_disk_survives_refusals: "refused", "transfer", journey(), STRIDE;
+    a_moved_given_disk_survives_cut_connections: "cut", "transfer", journey(), STRIDE;
+    a_moved_given_disk_survives_failing_tasks: "task_fails", "transfer", journey(), 1;
     a_given_disk_survives_kills_at_every_call: "killed", "transfer", life(None), 1;
     a_given_disk_survives_lost_replies: "reply_lost", "transfer", life(None), STRIDE;
     a_given_disk_survives_refusals: "refused", "transfer", life(None), STRIDE;
+    a_given_disk_survives_cut_connections: "cut", "transfer", life(None), STRIDE;
+    a_given_disk_in_a_pool_of_its_own_survives_kills: "killed", "transfer", life(Some("web")), STRIDE;
+    a_given_disk_in_a_pool_of_its_own_survives_lost_replies: "reply_lost", "transfer", life(Some("web")), STRIDE;
     a_given_disk_survives_failing_tasks: "task_fails", "transfer", life(None), 1;
 }

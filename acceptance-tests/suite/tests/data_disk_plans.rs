@@ -2,6 +2,8 @@
 
 use serde_json::json;
 use suite::data_disks::{World, machine};
+use suite::workspace::with_each_cli;
+use suite::{Lab, Workspace};
 
 /// What is said when a machine gets a disk on a storage of its node alone, with the nodes that it may be on.
 async fn said(nodes: Option<&[&str]>) -> String {
@@ -105,4 +107,74 @@ async fn a_new_tier_is_told_as_it_is_for_the_machine_that_has_the_disk() {
     world.disk_config["backup_tier"] = json!("4");
     let run = world.apply(Some(&config)).await;
     assert!(run.said.contains("Pool does not exist"), "{}", run.said);
+}
+
+/// A machine with a disk, and what follows.
+fn stack(storage: &str, vm: &str, rest: &str) -> String {
+    format!(
+        "resource \"homelab_pve_data_disk\" \"pg\" {{\n  name = \"pg\"\n  node_name = \"pve1\"\n  storage_name = \"{storage}\"\n  \
+         size_gib = 1\n  backup_tier = 1\n  deletion_protection = false\n}}\n\
+         resource \"homelab_pve_vm\" \"db\" {{\n  name = \"db\"\n  started = false\n  data_disks = {{ scsi1 = \
+         homelab_pve_data_disk.pg.id }}\n  {vm}\n}}\n{rest}"
+    )
+}
+
+const MANAGED: &str = "resource \"homelab_pve_ha_resource\" \"db\" {\n  service_id = \"vm:${homelab_pve_vm.db.vm_id}\"\n  \
+                       state = \"stopped\"\n}\n";
+
+const REPLICATED: &str = "resource \"homelab_pve_replication_job\" \"db\" {\n  job_id = \"${homelab_pve_vm.db.vm_id}-0\"\n  \
+                          target_node_name = \"pve2\"\n}\n";
+
+/// Another machine, which no data disk ties.
+const FREE: &str =
+    "resource \"homelab_pve_vm\" \"web\" {\n  name = \"web\"\n  node_name = \"pve1\"\n  started = false\n}\n";
+
+#[test]
+fn what_moves_a_machine_is_told_in_the_first_plan_that_a_data_disk_stays_behind() {
+    let fixed = MANAGED.replace("${homelab_pve_vm.db.vm_id}", "500");
+    let (here, numbered) = ("node_name = \"pve1\"", "node_name = \"pve1\"\n  vm_id = 500");
+    let manager = "high-availability";
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        lab.request("POST", "/api2/json/pools", Some("{\"poolid\":\"tier-1\"}"));
+        let workspace = Workspace::new(cli);
+        let told = |resources: &str| {
+            workspace.configure(&lab.provider_block(), resources);
+            let run = workspace.plan();
+            assert_eq!(run.code, Some(2), "{}", run.text);
+            run.prose()
+        };
+        for (resources, reasons) in [
+            (stack("local-lvm", numbered, ""), &[][..]),
+            (stack("shared", numbered, MANAGED), &[]),
+            (stack("local-lvm", numbered, MANAGED), &[manager]),
+            (stack("local-lvm", here, MANAGED), &[manager]),
+            (stack("local-lvm", numbered, REPLICATED), &["replication jobs"]),
+            (stack("local-lvm", here, REPLICATED), &["replication jobs"]),
+            (stack("local-lvm", "nodes = [\"pve1\", \"pve2\"]", ""), &["`nodes` names several"]),
+            (stack("local-lvm", numbered, &fixed), &[manager]),
+        ] {
+            let said = told(&resources);
+            assert_eq!(said.matches("Data disk ties to node").count(), reasons.len(), "{resources}{said}");
+            assert!(reasons.iter().all(|reason| said.contains(reason)), "{resources}{said}");
+        }
+        // One of two machines is meant, and nobody knows which.
+        let said = told(&format!("{}{FREE}", stack("local-lvm", here, MANAGED)));
+        assert!(said.contains("One of those uses the data disk \"pg\""), "{said}");
+        assert!(
+            said.contains("in the pool \"tier-1\"") && said.contains("new: \"pg\", tier 1, in the"),
+            "{said}"
+        );
+        // A machine that has had the disk for long.
+        workspace.configure(&lab.provider_block(), &stack("local-lvm", numbered, ""));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        for (more, reason) in [(MANAGED, manager), (REPLICATED, "replication jobs")] {
+            let said = told(&stack("local-lvm", numbered, more));
+            assert_eq!(said.matches("Data disk ties to node").count(), 1, "{said}");
+            assert!(said.contains("VM 500 uses the data disk \"pg\"") && said.contains(reason), "{said}");
+        }
+        workspace.destroy().ok();
+        assert!(lab.vms().is_empty());
+    });
 }

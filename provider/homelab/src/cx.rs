@@ -8,6 +8,7 @@ use tf_framework::prelude::*;
 use crate::errors::{self, Explain as _};
 use crate::memory::{Expected, Memory};
 use crate::resources::backup::TierNames;
+use crate::resources::pve::data_disk::ties::Ties;
 use crate::resources::pve::data_disk::uses;
 use crate::resources::pve::network::batch::Batches;
 use crate::resources::pve::vm::{Creations, Planned, Shelf, Wishes};
@@ -23,6 +24,7 @@ pub struct Clients {
     pub(crate) uses_of_volumes: uses::Found,
     pub(crate) shelf: Shelf,
     pub(crate) wishes: Wishes,
+    pub(crate) ties: Ties,
 }
 
 impl Clients {
@@ -36,6 +38,7 @@ impl Clients {
             uses_of_volumes: uses::Found::default(),
             shelf: Shelf::default(),
             wishes: Wishes::default(),
+            ties: Ties::default(),
         }
     }
 }
@@ -147,6 +150,11 @@ impl Cx {
     /// What machines are to do once the manager of high availability lets go of them.
     pub(crate) fn wishes(&self) -> Option<&Wishes> {
         self.clients.as_ref().map(|clients| &clients.wishes)
+    }
+
+    /// What ties machines to their nodes, as far as this run has planned.
+    pub(crate) fn ties(&self) -> Option<&Ties> {
+        self.clients.as_ref().map(|clients| &clients.ties)
     }
 
     /// What the plans of this run ask of nodes and storages.

@@ -3,6 +3,7 @@
 use pve_client::{HaServiceId, Settings};
 use tf_framework::prelude::*;
 
+use super::data_disk::ties::{self, Mobility};
 use super::lifecycle::Object;
 use super::text::one_trimmed_line;
 use super::vm;
@@ -73,6 +74,13 @@ impl HaResource {
     }
 }
 
+/// Whether a plan gives a guest to the manager.
+fn begins(plan: &Plan<'_, HaResource>) -> bool {
+    let is_ignored = |state: Option<&str>| state == Some("ignored");
+    let had = plan.prior.as_ref().is_some_and(|prior| !is_ignored(prior.state.known().map(String::as_str)));
+    !had && !plan.is_destroy() && !is_ignored(plan.planned.attribute("state").as_str())
+}
+
 impl Resource for HaResource {
     type Cx = Cx;
     type Id = HaServiceId;
@@ -87,6 +95,16 @@ impl Resource for HaResource {
             && !service.container
         {
             needs.extend(vm::freed(cx, service.guest, plan));
+        }
+        if begins(plan) {
+            let service = plan.planned.attribute("service_id").as_str().map(str::parse::<HaServiceId>);
+            match service {
+                Some(Ok(service)) if service.container => {}
+                service => {
+                    let vm = service.and_then(|service| service.ok()).map(|service| service.guest);
+                    ties::tell(cx, vm, Mobility::HighAvailability, "service_id", plan).await?;
+                }
+            }
         }
         cx.preflight(plan, &needs).await
     }

@@ -6,6 +6,7 @@ use backup_policy::CalendarEvent;
 use pve_client::{NodeName, Pve, ReplicationId, Settings};
 use tf_framework::prelude::*;
 
+use super::data_disk::ties::{self, Mobility};
 use super::lifecycle::{Object, if_there};
 use super::schedule;
 use super::text::one_trimmed_line;
@@ -112,6 +113,11 @@ impl Resource for ReplicationJob {
         schedule::check(plan, "schedule");
         if let Some(want) = plan.want() {
             cx.check_node(plan, "target_node_name", &want.target_node_name).await?;
+        }
+        if plan.prior.is_none() {
+            let job =
+                plan.planned.attribute("job_id").as_str().and_then(|text| text.parse::<ReplicationId>().ok());
+            ties::tell(cx, job.map(|job| job.guest), Mobility::Replication, "job_id", plan).await?;
         }
         let Some(job) = plan.want().or_else(|| plan.prior.clone()) else { return Ok(()) };
         cx.preflight(plan, &[need(format!("/vms/{}", job.job_id.guest), &["VM.Replicate"])]).await

@@ -8,26 +8,43 @@ use super::coverage::is_own;
 use super::holder::Holder;
 use super::model::Ownership;
 use super::tier::BackupTier;
+use super::ties::{self, ADVICE, Mobility, NewDisk, Tied};
+use crate::cx::Cx;
 use crate::resources::pve::vm::Vm;
+
+/// What is wrong with a disk that keeps its machine from moving.
+pub(super) const TIES: &str = "Data disk ties to node";
 
 /// A plan and what it is judged by.
 pub(in crate::resources::pve) struct Foresight<'a> {
+    /// The operation.
+    pub cx: &'a Cx,
     /// The client.
     pub pve: &'a Pve,
     /// What there is in the cluster.
     pub cluster: &'a Cluster,
 }
 
+/// The disks that a machine is to have.
+#[derive(Debug, Default)]
+pub(in crate::resources::pve) struct Wanted {
+    /// Those that there are, by slot.
+    pub found: Vec<(String, Holder)>,
+    /// Whether there are others, which the same run makes.
+    pub new: bool,
+}
+
 impl Foresight<'_> {
-    /// Adds warnings and errors to the plan of a machine that gets `disks`.
+    /// Adds warnings and errors to the plan of a machine that gets disks.
     pub(in crate::resources::pve) async fn tell(
         &self,
-        disks: &[(String, Holder)],
+        wanted: &Wanted,
         after: Value,
         before: Option<&Value>,
         plan: &mut Plan<'_, Vm>,
     ) -> Result<()> {
-        if disks.is_empty() {
+        let disks = &wanted.found;
+        if disks.is_empty() && !wanted.new {
             return Ok(());
         }
         let node: Option<NodeName> = after.attribute("node_name").as_str().and_then(|name| name.parse().ok());
@@ -36,16 +53,13 @@ impl Foresight<'_> {
         for (slot, holder) in disks {
             self.place(slot, holder, node.as_ref(), vm, plan);
         }
-        self.movement(disks, &after, vm, plan).await;
-        self.backups(disks, &after, vm, plan).await;
+        let new = match self.cx.ties() {
+            Some(ties) if wanted.new => ties.new_disks(node.as_ref()),
+            _ => Vec::new(),
+        };
+        self.movement(disks, &new, &after, vm, plan).await;
+        self.backups(disks, &new, &after, vm, plan).await;
         Ok(())
-    }
-
-    fn is_local(&self, holder: &Holder) -> bool {
-        let sight = holder.sight();
-        let storage = sight.volume().and_then(|volume| volume.split_once(':'));
-        let storage = storage.and_then(|(name, _)| name.parse().ok());
-        storage.and_then(|storage| self.cluster.is_shared(&storage)) == Some(false)
     }
 
     /// Whether the disk can be where the machine is, and is free.
@@ -60,7 +74,7 @@ impl Foresight<'_> {
         let path = Path::from("data_disks").key(slot);
         let called = holder.called();
         if let Some(node) = node.filter(|node| **node != holder.at.node)
-            && self.is_local(holder)
+            && ties::is_local(self.cluster, holder)
         {
             let detail = format!(
                 "The {called} is on a storage that only its own node sees, and the machine is to be on node {:?}. Put \
@@ -95,17 +109,42 @@ impl Foresight<'_> {
     async fn movement(
         &self,
         disks: &[(String, Holder)],
+        new: &[NewDisk],
         after: &Value,
         vm: Option<VmId>,
         plan: &mut Plan<'_, Vm>,
     ) {
-        let stuck: Vec<&(String, Holder)> = disks
-            .iter()
-            .filter(|(_, holder)| holder.record.ownership == Ownership::Holder && self.is_local(holder))
-            .collect();
-        if stuck.is_empty() || self.cluster.nodes.len() < 2 {
+        let stuck: Vec<&(String, Holder)> =
+            disks.iter().filter(|(_, holder)| ties::ties(self.cluster, holder)).collect();
+        let among_new = ties::among(new);
+        let names: Vec<String> = stuck.iter().map(|(_, holder)| holder.record.name.clone()).collect();
+        let tied = Some(names).filter(|names| !names.is_empty()).map(Tied::By).or_else(|| among_new.clone());
+        let planned =
+            self.cx.ties().map(|ties| ties.machine(ties::id_of(after), tied.clone())).unwrap_or_default();
+        if tied.is_none() {
             return;
         }
+        let reasons = self.reasons(after, vm, planned).await.join("; ");
+        if reasons.is_empty() {
+            return;
+        }
+        for (slot, holder) in stuck {
+            plan.warn(
+                Path::from("data_disks").key(slot),
+                TIES,
+                format!(
+                    "The {} is on a storage that only its own node sees: {reasons}. {ADVICE}",
+                    holder.called()
+                ),
+            );
+        }
+        if let Some(tied) = among_new {
+            plan.warn("data_disks", TIES, format!("The machine {}: {reasons}. {ADVICE}", tied.told()));
+        }
+    }
+
+    /// What is to move the machine or copies of it, and what the disk does to that.
+    async fn reasons(&self, after: &Value, vm: Option<VmId>, planned: Vec<Mobility>) -> Vec<&'static str> {
         let mut reasons = Vec::new();
         if after.attribute("nodes").as_elements().is_some_and(|nodes| nodes.len() > 1) {
             reasons.push(
@@ -113,46 +152,34 @@ impl Foresight<'_> {
                  to another machine",
             );
         }
+        let (mut managed, mut replicated) =
+            (planned.contains(&Mobility::HighAvailability), planned.contains(&Mobility::Replication));
         if let Some(vm) = vm {
             // Whoever may not see these is told the rest.
-            if self.pve.ha_resource(&HaServiceId::vm(vm)).await.is_ok() {
-                reasons.push(
-                    "the machine is managed by the high-availability service, which cannot recover it on another node",
-                );
-            }
+            managed = managed || self.pve.ha_resource(&HaServiceId::vm(vm)).await.is_ok();
             let jobs = self.pve.replication_jobs().await.unwrap_or_default();
-            if jobs.iter().any(|job| job.id.guest == vm) {
-                reasons.push("the machine's replication jobs leave the disk out without a word");
-            }
+            replicated = replicated || jobs.iter().any(|job| job.id.guest == vm);
         }
-        if reasons.is_empty() {
-            return;
-        }
-        for (slot, holder) in stuck {
-            plan.warn(
-                Path::from("data_disks").key(slot),
-                "Data disk ties to node",
-                format!(
-                    "The {} is on a storage that only its own node sees: {}. Put the disk on shared storage, or set \
-                     `ownership = \"transfer\"` for it while it is parked.",
-                    holder.called(),
-                    reasons.join("; ")
-                ),
-            );
-        }
+        reasons.extend(managed.then(|| Mobility::HighAvailability.reason()));
+        reasons.extend(replicated.then(|| Mobility::Replication.reason()));
+        reasons
     }
 
     /// What backs up what.
     async fn backups(
         &self,
         disks: &[(String, Holder)],
+        new: &[NewDisk],
         after: &Value,
         vm: Option<VmId>,
         plan: &mut Plan<'_, Vm>,
     ) {
-        let tiers: BTreeSet<BackupTier> = disks.iter().map(|(_, holder)| holder.record.tier).collect();
+        let known = disks.iter().map(|(_, holder)| holder.record.tier);
+        let possible: BTreeSet<Option<BackupTier>> = new.iter().map(|disk| disk.tier).collect();
+        // Which of the new disks it gets is not known, but they may all be alike.
+        let alike = possible.first().copied().flatten().filter(|_| possible.len() == 1);
+        let tiers: BTreeSet<BackupTier> = known.chain(alike).collect();
         let strictest = BackupTier::strictest(tiers.iter().copied());
-        let Some(tier_pool) = strictest.pool() else { return };
         let chosen: Option<PoolName> =
             after.attribute("pool_name").as_str().and_then(|name| name.parse().ok());
         let found = chosen.as_ref().and_then(BackupTier::of_pool);
@@ -161,12 +188,11 @@ impl Foresight<'_> {
             messages.into_iter().for_each(|message| plan.push(message));
             return;
         }
-        let list = disks.iter().map(|(slot, holder)| {
-            let tier = holder.record.tier;
-            let fate = if tier.is_backed_up() { "in" } else { "left out of" };
-            format!("  {slot}: {:?}, tier {tier}, {fate} the machine's backups", holder.record.name)
-        });
-        let list = list.collect::<Vec<_>>().join("\n");
+        let list = list(disks, new);
+        if possible.iter().flatten().any(|tier| tier.is_backed_up()) && alike.is_none() {
+            return plan.warn("data_disks", THROUGH_MACHINE, format!("{STRICTEST_OF_NEW}\n\n{list}"));
+        }
+        let Some(tier_pool) = strictest.pool() else { return };
         let several = if tiers.iter().filter(|tier| tier.is_backed_up()).count() > 1 {
             " A machine is backed up as a whole, so all of its disks follow the strictest tier."
         } else {
@@ -188,7 +214,7 @@ impl Foresight<'_> {
                 companions_of(&tier_pool, jobs.as_deref(), vm),
             ),
             None => (
-                "Backups go through the machine",
+                THROUGH_MACHINE,
                 format!(
                     "While these disks are attached, the machine is in the pool {:?}, and the job of that pool backs it \
                      up. Its other disks are left out unless their `backup` is `true`.{several}",
@@ -199,6 +225,29 @@ impl Foresight<'_> {
         };
         plan.warn("data_disks", summary, format!("{how} {covered}\n\n{list}"));
     }
+}
+
+/// What backs up the disks of a machine.
+const THROUGH_MACHINE: &str = "Backups go through the machine";
+
+/// What is known of the backups of a machine before it is known which disks it gets.
+const STRICTEST_OF_NEW: &str = "While its data disks are attached, the machine is backed up as the strictest tier among them says: it is in the pool of \
+     that tier or, if `pool_name` chooses a pool of your own, each job of that tier has a companion for it. Its other disks \
+     are left out unless their `backup` is `true`. Which of the disks that are made in this run it gets is known only after \
+     apply:";
+
+/// The disks of a machine, and those that may be its, with what backups make of each.
+fn list(disks: &[(String, Holder)], new: &[NewDisk]) -> String {
+    let line = |slot: &str, name: &str, tier: BackupTier| {
+        let fate = if tier.is_backed_up() { "in" } else { "left out of" };
+        format!("  {slot}: {name:?}, tier {tier}, {fate} the machine's backups")
+    };
+    let known = disks.iter().map(|(slot, holder)| line(slot, &holder.record.name, holder.record.tier));
+    let new = new.iter().map(|disk| match disk.tier {
+        Some(tier) => line("new", &disk.name, tier),
+        None => format!("  new: {:?}, of a tier that is known only after apply", disk.name),
+    });
+    known.chain(new).collect::<Vec<_>>().join("\n")
 }
 
 /// A pool that promises less than a disk needs cannot be chosen.
@@ -228,8 +277,8 @@ fn jobs_of(pool: &PoolName, jobs: Option<&[BackupJob]>, vm: Option<VmId>) -> Str
 
 fn no_job(pool: &PoolName) -> String {
     format!(
-        "No enabled backup job does so now. Make one, for example a `homelab_backup_schedule`, or a \
-         `homelab_pve_backup_job` with `pool_name = {:?}`.",
+        "No enabled backup job does so yet. Unless this configuration makes one, add for example a \
+         `homelab_backup_schedule`, or a `homelab_pve_backup_job` with `pool_name = {:?}`.",
         pool.as_str()
     )
 }

@@ -18,6 +18,7 @@ mod steps;
 mod storage;
 mod tier;
 mod tier_reference;
+pub(crate) mod ties;
 mod update;
 pub(super) mod user;
 pub(crate) mod uses;

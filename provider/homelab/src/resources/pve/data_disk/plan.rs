@@ -7,7 +7,7 @@ use super::coverage::is_own;
 use super::holder::machine_name;
 use super::model::{DataDisk, Ownership};
 use super::tier::BackupTier;
-use super::{create, delete, observe, privileges, storage, tier_reference, update};
+use super::{create, delete, observe, privileges, storage, tier_reference, ties, update};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::{preflight, presence};
@@ -25,7 +25,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
         plan.set("pool_name", update::pool_of(tier));
     }
     match plan.prior.clone() {
-        None => new(cx, plan).await?,
+        None => new(cx, tier, plan).await?,
         Some(prior) => {
             if preflight::changes(plan) {
                 change(&prior, plan);
@@ -95,12 +95,13 @@ async fn check_target(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) 
 }
 
 /// Checks what a new disk needs: its place, its pool, and a name that is not used.
-async fn new(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
+async fn new(cx: &Cx, tier: Option<BackupTier>, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
     // Without a connection there is nothing to look at, and a plan needs none.
     let Ok(pve) = cx.pve() else { return Ok(()) };
     let cluster = pve.cluster().await.explain::<DataDisk>(cx, "list what is in the cluster")?;
     let planned = plan.planned.clone();
     let text = |name: &str| planned.attribute(name).as_str().map(str::to_owned);
+    ties::note(cx, &cluster, tier, plan);
     check_pool(cx, &cluster, plan);
     if let Some(node) = text("node_name") {
         check_place(cx, &cluster, &node, text("storage_name"), plan);
