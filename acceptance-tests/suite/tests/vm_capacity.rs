@@ -11,6 +11,27 @@ fn vms(count: u32, body: &str) -> String {
 }
 
 #[test]
+fn a_machine_with_more_processors_than_its_node_is_told_and_does_not_start() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let plans = |body: &str| {
+            workspace.configure(&lab.provider_block(), &vms(1, body));
+            workspace.plan().prose()
+        };
+        let told = plans("cpu = { cores = 9, sockets = 2 }");
+        assert!(told.contains("Node \"pve1\" has 16 processors, and this machine gets 18."), "{told}");
+        let told = workspace.apply().failed().prose();
+        assert!(told.contains("MAX 16 vcpus allowed per VM on this node"), "{told}");
+        assert!(!plans("cpu = { cores = 8, sockets = 2 }").contains("fewer processors"));
+        workspace.apply().ok();
+        assert!(plans("cpu = { cores = 17 }").contains("fewer processors"));
+        assert!(!plans("started = false\n  cpu = { cores = 17 }").contains("fewer processors"));
+        workspace.destroy().ok();
+    });
+}
+
+#[test]
 fn a_node_without_enough_memory_is_told() {
     with_each_cli(|cli| {
         let lab = Lab::start();
@@ -21,14 +42,11 @@ fn a_node_without_enough_memory_is_told() {
             workspace.plan().prose()
         };
         let told = plans(&memory(1, 70 * 1024));
-        assert!(
-            told.contains("Node \"pve1\" has 64 GiB. The 0 other guests that run there have 0 GiB, and this machine gets 70 GiB: together 70 GiB."),
-            "{told}"
-        );
+        assert!(told.contains("Node \"pve1\" has 64 GiB. This machine gets 70 GiB. Without"), "{told}");
         // Each fits, all do not.
         let told = plans(&memory(3, 30 * 1024));
         assert!(
-            told.contains("other new machines of this plan get 60 GiB, and this machine gets 30 GiB"),
+            told.contains("Other new machines of this plan get 60 GiB, and this machine gets 30 GiB"),
             "{told}"
         );
         assert_eq!(told.matches("Node is short of memory").count(), 1, "{told}");

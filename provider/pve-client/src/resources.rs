@@ -54,6 +54,8 @@ pub struct ClusterNode {
     pub online: bool,
     /// Its memory in bytes, for who may see it and while it is up.
     pub memory_bytes: Option<u64>,
+    /// How many processors it has, threads included, for who may see it and while it is up.
+    pub processors: Option<u64>,
 }
 
 /// A storage on one node, as the cluster's list shows it.
@@ -104,14 +106,19 @@ impl Cluster {
         guests.sort_by_key(|guest| guest.id);
         let node = |row: &Map<String, Value>| {
             let online = row.text("status").as_deref() == Some("online");
-            Some(ClusterNode { name: row.parsed("node")?, online, memory_bytes: bytes(row, "maxmem") })
+            Some(ClusterNode {
+                name: row.parsed("node")?,
+                online,
+                memory_bytes: number(row, "maxmem"),
+                processors: number(row, "maxcpu").filter(|count| *count > 0),
+            })
         };
         let storage = |row: &Map<String, Value>| {
             let (name, node) = (row.parsed("storage")?, row.parsed("node")?);
             let content = row.text("content").unwrap_or_default();
             let content = words(&content).map(str::to_owned).collect();
-            let total_bytes = bytes(row, "maxdisk");
-            let free = |total: u64| total.saturating_sub(bytes(row, "disk").unwrap_or(0));
+            let total_bytes = number(row, "maxdisk");
+            let free = |total: u64| total.saturating_sub(number(row, "disk").unwrap_or(0));
             Some(ClusterStorage {
                 name,
                 node,
@@ -128,8 +135,8 @@ impl Cluster {
     }
 }
 
-fn bytes(row: &Map<String, Value>, key: &str) -> Option<u64> {
-    row.int(key).and_then(|bytes| u64::try_from(bytes).ok())
+fn number(row: &Map<String, Value>, key: &str) -> Option<u64> {
+    row.int(key).and_then(|number| u64::try_from(number).ok())
 }
 
 impl Guest {
@@ -146,7 +153,7 @@ impl Guest {
             tags: row.text("tags").map(|tags| words(&tags).map(str::to_owned).collect()).unwrap_or_default(),
             lock: row.text("lock"),
             ha_state: row.text("hastate"),
-            memory_bytes: bytes(row, "maxmem"),
+            memory_bytes: number(row, "maxmem"),
         })
     }
 }

@@ -34,7 +34,18 @@ impl Lab {
             }
         }
         self.require_random_source(config)?;
+        self.require_processors(node, config)?;
         memory(config)
+    }
+
+    /// Refuses more processors than the node has, as qemu-server 9.2.6 does (`QemuServer.pm`, `config_to_command`).
+    fn require_processors(&self, node: &str, config: &Options) -> Result<(), Failure> {
+        let number = |key: &str| config.get(key).and_then(|text| text.parse::<u64>().ok()).unwrap_or(1);
+        let there = self.nodes.get(node).map_or(u64::MAX, |node| u64::from(node.processors));
+        if number("sockets") * number("cores") > there {
+            return Err(Failure::died(format!("MAX {there} vcpus allowed per VM on this node")));
+        }
+        Ok(())
     }
 
     /// Refuses a USB device by mapping that the node does not have.

@@ -1,4 +1,4 @@
-//! Whether a node has room for a machine: its memory and the storages of its disks, told with numbers.
+//! Whether a node has room for a machine: its processors, its memory and the storages of its disks, told with numbers.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -30,6 +30,8 @@ struct Wish {
     memory: u64,
     /// Bytes that are new to the node.
     more_memory: u64,
+    /// Processors that it has when it runs, if they are more than before; otherwise none.
+    processors: u64,
     /// Bytes that are new to each storage.
     storages: BTreeMap<String, u64>,
 }
@@ -64,6 +66,11 @@ fn memory(vm: &Value) -> u64 {
     known.or(is_new.then_some(DEFAULT_MEMORY_MIB)).unwrap_or(0) * MIB
 }
 
+/// Processors of a machine that runs; one where only its template knows.
+fn processors(vm: &Value) -> u64 {
+    number(vm, "cpu.cores").unwrap_or(1) * number(vm, "cpu.sockets").unwrap_or(1)
+}
+
 /// What a change adds: memory on the node, and bytes on storages.
 fn wish(before: Option<&Value>, after: &Value, moves: bool, node: &NodeName) -> Wish {
     let mut wish = Wish { node: node.to_string(), ..Wish::default() };
@@ -72,6 +79,8 @@ fn wish(before: Option<&Value>, after: &Value, moves: bool, node: &NodeName) -> 
         let has = before.filter(|before| runs(before) && !moves).map_or(0, memory);
         wish.memory = memory(after);
         wish.more_memory = wish.memory.saturating_sub(has);
+        let had = before.filter(|before| runs(before) && !moves).map_or(0, processors);
+        wish.processors = Some(processors(after)).filter(|now| *now > had).unwrap_or(0);
     }
     for (slot, disk) in after.attribute("disks").as_entries().into_iter().flatten() {
         let (Some(storage), Some(size)) = (disk.attribute("storage_name").as_str(), number(disk, "size_gib"))
@@ -92,7 +101,7 @@ fn wish(before: Option<&Value>, after: &Value, moves: bool, node: &NodeName) -> 
 /// Whether a change asks for more than the machine has.
 pub(super) fn asks(before: Option<&Value>, after: &Value, node: &NodeName) -> bool {
     let wish = wish(before, after, false, node);
-    wish.more_memory > 0 || !wish.storages.is_empty()
+    wish.more_memory > 0 || wish.processors > 0 || !wish.storages.is_empty()
 }
 
 /// Tells what will not fit.
@@ -111,6 +120,7 @@ pub(super) fn check(
     let id = id.or_else(|| number(&after, "vm_id").and_then(|id| u32::try_from(id).ok()));
     let others = cx.capacity().map(|planned| planned.note(&(id, name), &wish)).unwrap_or_default();
     let room = Room { cluster, node, others: &others };
+    room.check_processors(wish.processors, plan);
     if wish.more_memory > 0 {
         room.check_memory(id, wish.memory, plan);
     }
@@ -154,6 +164,22 @@ impl Room<'_> {
         here.filter_map(memory).collect()
     }
 
+    fn check_processors(&self, ours: u64, plan: &mut Plan<'_, Vm>) {
+        let found = self.cluster.nodes.iter().find(|found| found.name == *self.node);
+        let Some(there) = found.and_then(|found| found.processors).filter(|there| *there < ours) else {
+            return;
+        };
+        plan.warn(
+            "cpu",
+            "Node has fewer processors",
+            format!(
+                "Node {:?} has {there} processors, and this machine gets {ours}. Proxmox VE does not start a machine that \
+                 has more than its node. Lower `cores` or `sockets`, or choose another node.",
+                self.node.as_str(),
+            ),
+        );
+    }
+
     fn check_memory(&self, id: Option<u32>, ours: u64, plan: &mut Plan<'_, Vm>) {
         let found = self.cluster.nodes.iter().find(|found| found.name == *self.node);
         let Some(total) = found.and_then(|found| found.memory_bytes) else { return };
@@ -164,24 +190,45 @@ impl Room<'_> {
         if used + planned + ours <= total {
             return;
         }
-        let more = match planned {
+        let sum = match (running.len(), planned) {
+            (0, 0) => format!("This machine gets {}", gib(ours)),
+            (0, _) => format!(
+                "Other new machines of this plan get {}, and this machine gets {}",
+                gib(planned),
+                gib(ours)
+            ),
+            (1, 0) => format!(
+                "The other guest that runs there has {}, and this machine gets {}",
+                gib(used),
+                gib(ours)
+            ),
+            (count, 0) => {
+                format!(
+                    "The {count} other guests that run there have {}, and this machine gets {}",
+                    gib(used),
+                    gib(ours)
+                )
+            }
+            (_, _) => format!(
+                "Guests that run there have {}, other new machines of this plan get {}, and this machine gets {}",
+                gib(used),
+                gib(planned),
+                gib(ours)
+            ),
+        };
+        let together = match used + planned {
             0 => String::new(),
-            planned => format!(", other new machines of this plan get {}", gib(planned)),
+            others => format!(": together {}", gib(others + ours)),
         };
         let path = if plan.config.attribute("memory").is_set() { "memory.size_mib" } else { "memory" };
         plan.warn(
             path,
             "Node is short of memory",
             format!(
-                "Node {:?} has {}. The {} other guests that run there have {}{more}, and this machine gets {}: together \
-                 {}. Without enough memory it does not start, or the node ends processes. Choose another node, or give \
-                 less.",
+                "Node {:?} has {}. {sum}{together}. Without enough memory it does not start, or the node ends processes. \
+                 Choose another node, or give less.",
                 self.node.as_str(),
                 gib(total),
-                running.len(),
-                gib(used),
-                gib(ours),
-                gib(used + planned + ours),
             ),
         );
     }
@@ -235,6 +282,16 @@ mod tests {
         );
         let asked = wish(None, &new, false, &node);
         assert_eq!((asked.more_memory, asked.storages["a"]), (1024 * MIB, 5 * GIB));
+        let wider = vm(
+            json!({"memory": {"size_mib": 1024}, "cpu": {"cores": 4, "sockets": 2}, "disks": {"scsi0": disk("a", 2), "scsi1": disk("a", 3)}}),
+        );
+        assert_eq!(
+            [
+                wish(Some(&new), &wider, false, &node).processors,
+                wish(Some(&wider), &new, false, &node).processors
+            ],
+            [8, 0]
+        );
         assert!(!asks(Some(&new), &new, &node));
         let more = vm(
             json!({"memory": {"size_mib": 1536}, "disks": {"scsi0": disk("a", 4), "scsi1": disk("b", 3)}}),

@@ -225,6 +225,7 @@ mod tests {
                     name: name.parse().unwrap(),
                     online: *online,
                     memory_bytes: None,
+                    processors: None,
                 })
                 .collect(),
             storages: nodes

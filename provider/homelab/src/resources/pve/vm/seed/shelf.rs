@@ -126,8 +126,12 @@ mod tests {
             total_bytes: None,
             free_bytes: None,
         };
-        let node =
-            |name: &str, online| ClusterNode { name: name.parse().unwrap(), online, memory_bytes: None };
+        let node = |name: &str, online| ClusterNode {
+            name: name.parse().unwrap(),
+            online,
+            memory_bytes: None,
+            processors: None,
+        };
         Cluster {
             nodes: vec![node("pve1", true), node("pve2", true), node("pve3", false)],
             storages: vec![
