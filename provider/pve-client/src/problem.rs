@@ -35,6 +35,12 @@ pub enum Problem {
     DeviceInUse,
     /// A mapping has nothing on the node, or what it has is not what it says.
     MappingUnusable,
+    /// The server of a storage does not answer.
+    StorageOffline,
+    /// A file that a node fetched is another one than expected.
+    WrongChecksum,
+    /// A node could not fetch a file.
+    NotFetched,
     /// The guest did not react in time.
     GuestTimeout,
     /// The task was stopped.
@@ -101,6 +107,19 @@ fn classify(text: &str) -> Problem {
         Problem::Interrupted
     } else if missing(&text) {
         Problem::NotFound
+    } else {
+        about_storage(&text)
+    }
+}
+
+/// Reads what is said of storages and of files on their way to one.
+fn about_storage(text: &str) -> Problem {
+    if text.contains("storage '") && text.ends_with("' is not online") {
+        Problem::StorageOffline
+    } else if text.contains("checksum mismatch: got '") {
+        Problem::WrongChecksum
+    } else if text.starts_with("download failed: ") {
+        Problem::NotFetched
     } else {
         Problem::Other
     }
@@ -238,7 +257,9 @@ mod tests {
             ("VM quit/powerdown failed - got timeout", P::GuestTimeout),
             ("base volume 'local:110/base-110-disk-0.qcow2' is still in use by linked cloned", P::InUse),
             ("shrinking disks is not supported", P::Other),
-            ("storage 'x' is not online", P::Other),
+            ("create storage failed: storage 'x' is not online", P::StorageOffline),
+            ("checksum mismatch: got '00' != expect '11'", P::WrongChecksum),
+            ("download failed: exit code 8", P::NotFetched),
             ("no options specified", P::Other),
             ("delete pool failed: pool 'nope' does not exist", P::NotFound),
             ("update user failed: no such user ('ghost@pve')", P::NotFound),

@@ -76,9 +76,10 @@ pub(super) fn refused(attempt: &Attempt, error: &PveError) -> Error {
     };
     Error::new(
         summary,
-        format!("Proxmox VE could not {}: {}.{lock} {advice}{log}", attempt.what, quote(&message))
-            .trim_end()
-            .to_owned(),
+        format!(
+            "{}{log}",
+            format!("Proxmox VE could not {}: {}.{lock} {advice}", attempt.what, quote(&message)).trim_end()
+        ),
     )
 }
 
@@ -138,6 +139,20 @@ fn advice(problem: Problem) -> (Option<&'static str>, &'static str) {
             Some("Mapping is not usable"),
             "The mapping has to name a device that is there, on the node of the machine, with the vendor, the subsystem \
              and the IOMMU group that the node tells of it. Compare it with the hardware of the node.",
+        ),
+        Problem::StorageOffline => (
+            Some("Storage is not online"),
+            "The node does not reach the server of this storage. Check its name or address, that it is on and that it lets \
+             the node in. A storage whose server comes later is defined with `enabled = false` until then.",
+        ),
+        Problem::WrongChecksum => (
+            Some("Checksum does not match"),
+            "The node fetched another file than the one that `checksum` is of, and did not keep it. Compare with what the \
+             publisher tells today: behind a URL with `latest` in it there is a new file now and then.",
+        ),
+        Problem::NotFetched => (
+            Some("File was not fetched"),
+            "The node, not this machine, fetches the file. Check `url`, and that the node reaches that server.",
         ),
         Problem::GuestTimeout => (
             Some("Guest did not react"),

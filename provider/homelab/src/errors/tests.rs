@@ -70,7 +70,7 @@ fn every_failure_says_what_happened_and_what_to_do() {
     };
     let failed = E::TaskFailed {
         upid: upid(),
-        problem: pve_client::Problem::Other,
+        problem: pve_client::Problem::StorageOffline,
         message: message("storage 'x' is not online"),
         log_tail: vec![message("create full clone"), message("TASK ERROR: storage 'x' is not online")],
     };
@@ -112,7 +112,21 @@ fn every_failure_says_what_happened_and_what_to_do() {
             "Request was refused",
             &["“no options specified”"],
         ),
-        (failed, "Task failed", &["“storage 'x' is not online”", "UPID:pve1:", "TASK ERROR"]),
+        (
+            failed,
+            "Storage is not online",
+            &["“storage 'x' is not online”", "enabled = false", "UPID:pve1:", "TASK ERROR"],
+        ),
+        (
+            refused(pve_client::Problem::WrongChecksum, "checksum mismatch: got '00' != expect '11'"),
+            "Checksum does not match",
+            &["expect '11'", "did not keep it"],
+        ),
+        (
+            refused(pve_client::Problem::NotFetched, "download failed: exit code 8"),
+            "File was not fetched",
+            &["exit code 8", "Check `url`"],
+        ),
         (no_answer(lost(595)), "Node does not answer", &["595", "pvecm status"]),
         (no_answer(lost(596)), "Node does not answer", &["596", "overloaded"]),
         (

@@ -78,6 +78,9 @@ impl<R: BufRead> Frames<R> {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
                 }
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::BadMagicNumber(_))) => {
+                    return Err(invalid("there is no Zstandard frame where one has to begin"));
+                }
                 Err(error) => return Err(invalid(error.to_string())),
             }
         }
