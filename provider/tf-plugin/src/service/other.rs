@@ -133,6 +133,8 @@ impl Provider {
 }
 
 fn function_failed(text: String, argument: Option<i64>) -> wire::call_function::Response {
+    // The CLIs write it as the end of a sentence of theirs.
+    let text = text.trim_end_matches('.').to_owned();
     let error = wire::FunctionError { text, function_argument: argument };
     wire::call_function::Response { result: None, error: Some(error) }
 }
