@@ -93,6 +93,58 @@ fn clones_have_what_the_template_has_and_what_is_named() {
 }
 
 #[test]
+fn a_clone_lands_on_the_storages_that_are_named() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let firmware = |storage: &str| {
+            format!(
+                "bios = \"ovmf\"\n  machine = \"q35\"\n  efi_disk = {{ storage_name = \"{storage}\", type = \"4m\" }}\n  \
+                 tpm_state = {{ storage_name = \"{storage}\", version = \"v2.0\" }}"
+            )
+        };
+        let template =
+            TEMPLATE.replace("template  = true", &format!("template  = true\n  {}", firmware("shared")));
+        assert_ne!(template, TEMPLATE);
+        let full = |name: &str, more: &str, body: &str| {
+            clone(name, "pve1", body).replace("vm_id }", &format!("vm_id, full = true{more} }}"))
+        };
+        let each = full(
+            "each",
+            "",
+            &format!(
+                "disks = {{ scsi0 = {{ storage_name = \"local-lvm\", size_gib = 6 }} }}\n  {}",
+                firmware("local-lvm")
+            ),
+        );
+        let some = full("some", "", "disks = { scsi0 = { storage_name = \"local-lvm\" } }");
+        let all = full("all", ", storage_name = \"local-lvm\"", "");
+        workspace.configure(&lab.provider_block(), &format!("{template}{each}{some}{all}"));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+
+        let on = |name: &str, key: &str| {
+            let value = lab.config(&lab.place(name))[key].as_str().unwrap_or_default().to_owned();
+            value.split(':').next().unwrap_or_default().to_owned()
+        };
+        for (name, disk, state) in [
+            ("each", "local-lvm", "local-lvm"),
+            ("some", "local-lvm", "shared"),
+            ("all", "local-lvm", "local-lvm"),
+        ] {
+            assert_eq!(
+                [on(name, "scsi0"), on(name, "efidisk0"), on(name, "tpmstate0")],
+                [disk, state, state],
+                "{name}"
+            );
+        }
+        assert!(lab.config(&lab.place("each"))["scsi0"].as_str().unwrap().contains("size=6G"));
+        workspace.destroy().ok();
+        assert_eq!(lab.vms(), Vec::<serde_json::Value>::new());
+    });
+}
+
+#[test]
 fn a_template_with_a_given_id_and_its_clone_are_made_at_once() {
     with_each_cli(|cli| {
         let lab = Lab::start();
