@@ -40,6 +40,27 @@ fn a_wrong_token_or_password_is_told_and_never_shown() {
 }
 
 #[test]
+fn a_plan_that_only_creates_says_that_nobody_can_be_asked() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let pools =
+            "resource \"homelab_pve_pool\" \"this\" {\n  count = 2\n  name  = \"pool-${count.index}\"\n}\n";
+        workspace.configure(&lab.provider_block().replace(&lab.api_token(), "root@pam!lab=hunter2"), pools);
+        let said = workspace.plan().failed().prose();
+        assert_eq!(said.matches("Login was refused").count(), 1, "{said}");
+
+        // It may be there when the plan is applied.
+        workspace.configure(&lab.provider_block().replace(&lab.endpoint(), "https://127.0.0.1:1"), pools);
+        let planned = workspace.plan();
+        assert_eq!(planned.code, Some(2), "{}", planned.text);
+        let said = planned.prose();
+        assert_eq!(said.matches("Proxmox VE cannot be reached").count(), 1, "{said}");
+        assert!(said.contains("This plan was made without asking it"), "{said}");
+    });
+}
+
+#[test]
 fn a_login_with_a_password_works() {
     with_each_cli(|cli| {
         let lab = Lab::start();

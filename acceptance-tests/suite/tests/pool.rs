@@ -123,7 +123,7 @@ fn mistakes_are_found_before_anything_is_sent() {
         for (configuration, words) in [
             ("name = \"bad name\"", "letters, digits"),
             ("name = \"a/b/c/d\"", "at most three parts"),
-            ("name = \"a\"\n  comment = \"\"", "at least 1"),
+            ("name = \"a\"\n  comment = \"\"", "at least one"),
             ("name = \"a\"\n  comment = \" blank\"", "free of blanks"),
         ] {
             let resource = format!("resource \"homelab_pve_pool\" \"this\" {{\n  {configuration}\n}}\n");

@@ -1,6 +1,7 @@
 //! What a run remembers of Proxmox VE, so that many resources ask once, and what its plans have to know of each other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
 use pve_client::{
@@ -17,6 +18,7 @@ use crate::resources::pve::vm::PassedThrough;
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     permissions: Mutex<Option<Arc<Permissions>>>,
+    unreachable: AtomicBool,
     privileges: Mutex<Option<Arc<BTreeSet<String>>>>,
     time_zones: Mutex<Option<Arc<BTreeMap<NodeName, String>>>>,
     backup_jobs: Mutex<Option<Arc<Vec<BackupJob>>>>,
@@ -50,6 +52,16 @@ impl Memory {
     /// Forgets what the login may do, after a change that could have changed it.
     pub(crate) async fn forget_permissions(&self) {
         *self.permissions.lock().await = None;
+    }
+
+    /// Notes that the service could not be asked, and says whether that is news.
+    pub(crate) fn note_unreachable(&self) -> bool {
+        !self.unreachable.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether it was noted that the service could not be asked.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        self.unreachable.load(Ordering::Relaxed)
     }
 
     /// Every privilege that this version of Proxmox VE knows: those of the role that has all.

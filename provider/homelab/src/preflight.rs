@@ -41,7 +41,7 @@ pub(crate) fn changes<M: SchemaModel>(plan: &Plan<'_, M>) -> bool {
 
 impl Cx {
     /// Adds an error to a plan that changes something for each need that is not met. What the login may do is asked
-    /// once per run. Whoever cannot be asked is not blamed: then the change itself will tell.
+    /// once per run. Whoever cannot be asked is said to be so once, and not blamed for more: the change itself will tell.
     pub(crate) async fn preflight<M: SchemaModel>(
         &self,
         plan: &mut Plan<'_, M>,
@@ -55,7 +55,20 @@ impl Cx {
         if needs.is_empty() || pve.client().identity() == "root@pam" {
             return Ok(());
         }
-        let Ok(permissions) = memory.permissions(&pve).await else { return Ok(()) };
+        if memory.is_unreachable() {
+            return Ok(());
+        }
+        let permissions = match memory.permissions(&pve).await {
+            Ok(permissions) => permissions,
+            Err(error) => {
+                if let Some(message) =
+                    errors::cannot_be_asked(self, error).filter(|_| memory.note_unreachable())
+                {
+                    plan.push(message);
+                }
+                return Ok(());
+            }
+        };
         let mut missing: Vec<&Need> = needs.iter().filter(|need| !need.met_by(&permissions)).collect();
         if missing.is_empty() {
             return Ok(());

@@ -5,9 +5,10 @@ mod refusal;
 
 use std::fmt::Display;
 
+use api_core::Error as CoreError;
 use pve_client::{Error as PveError, Finished};
 use tf_framework::prelude::*;
-use tf_framework::{Attribute, Nesting};
+use tf_framework::{Attribute, Nesting, Severity};
 
 use crate::cx::Cx;
 
@@ -62,6 +63,23 @@ pub fn not_ours<M: SchemaModel>(object: impl Display, id: impl Display) -> Error
 /// The command that imports an object.
 pub fn import_command<M: SchemaModel>(id: impl Display) -> String {
     format!("tofu import homelab_{}.<name> {id}", M::NAME)
+}
+
+/// Why a plan cannot ask the service anything. A login or a certificate that is refused will be in the apply too; a service
+/// that does not answer may be there by then, so that is a warning.
+pub(crate) fn cannot_be_asked(cx: &Cx, error: PveError) -> Option<Diagnostic> {
+    let may_change = match &error {
+        PveError::Unauthorized { .. } => false,
+        PveError::NeverSent { source } => !matches!(source, CoreError::Untrusted { .. }),
+        _ => return None,
+    };
+    let attempt = Attempt::new(cx, "see what its login may do".to_owned());
+    let mut message = attempt.failed(error, &|_| None).0.pop()?;
+    if may_change {
+        message.severity = Severity::Warning;
+        message.detail.push_str("\n\nThis plan was made without asking it, and its apply needs it.");
+    }
+    Some(message)
 }
 
 /// The warnings of a task that ended well, as one message.

@@ -8,6 +8,7 @@ use tf_framework::prelude::*;
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
 use crate::memory::Expected;
+use crate::preflight::need;
 
 /// How often a create whose answer was lost is sent.
 const ATTEMPTS: u32 = 3;
@@ -125,7 +126,8 @@ impl Resource for Pool {
         if let (None, Some(want)) = (&plan.prior, plan.want()) {
             cx.expect(Expected::Pool(want.name));
         }
-        Ok(())
+        let Some(pool) = plan.want().or_else(|| plan.prior.clone()) else { return Ok(()) };
+        cx.preflight(plan, &[need(format!("/pool/{}", pool.name), &["Pool.Allocate"])]).await
     }
 
     async fn create(cx: &Cx, want: &Self) -> Result<PoolName> {
