@@ -226,7 +226,7 @@ mod tests {
             ("delete role failed: role 'EmptyRole' does not exist", P::NotFound),
             ("delete storage failed: storage 'ds2' does not exist", P::NotFound),
             ("ACL update failed: role 'NoRole' does not exist", P::Other),
-            ("create storage failed: storage 'nfs2' is not online", P::Other),
+            ("create storage failed: storage 'nfs2' is not online", P::StorageOffline),
             ("no such ha rule 'x'", P::NotFound),
             ("checksum mismatch (file change by other user?)", P::Conflict),
             (
@@ -257,7 +257,6 @@ mod tests {
             ("VM quit/powerdown failed - got timeout", P::GuestTimeout),
             ("base volume 'local:110/base-110-disk-0.qcow2' is still in use by linked cloned", P::InUse),
             ("shrinking disks is not supported", P::Other),
-            ("create storage failed: storage 'x' is not online", P::StorageOffline),
             ("checksum mismatch: got '00' != expect '11'", P::WrongChecksum),
             ("download failed: exit code 8", P::NotFetched),
             ("no options specified", P::Other),
