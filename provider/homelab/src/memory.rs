@@ -14,44 +14,70 @@ use crate::resources::backup::TierNames;
 use crate::resources::backup::tier_number::TierNumber;
 use crate::resources::pve::vm::PassedThrough;
 
+/// Answers of the service, by what they are about. Who asks while another does waits for that one's answer.
+#[derive(Debug)]
+struct Once<About, Answer>(Mutex<BTreeMap<About, Arc<Answer>>>);
+
+impl<About, Answer> Default for Once<About, Answer> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<About: Ord, Answer> Once<About, Answer> {
+    /// What was answered before, or what `ask` tells now. A failure is not kept.
+    async fn get(
+        &self,
+        pve: &Pve,
+        about: About,
+        ask: impl Future<Output = pve_client::Result<Answer>>,
+    ) -> pve_client::Result<Arc<Answer>> {
+        let mut known = pve.scope().run(self.0.lock()).await?;
+        if let Some(answer) = known.get(&about) {
+            return Ok(answer.clone());
+        }
+        let answer = Arc::new(ask.await?);
+        known.insert(about, answer.clone());
+        Ok(answer)
+    }
+
+    async fn forget(&self) {
+        self.0.lock().await.clear();
+    }
+}
+
 /// Answers of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    permissions: Mutex<Option<Arc<Permissions>>>,
+    permissions: Once<(), Permissions>,
     unreachable: AtomicBool,
-    privileges: Mutex<Option<Arc<BTreeSet<String>>>>,
-    time_zones: Mutex<Option<Arc<BTreeMap<NodeName, String>>>>,
-    backup_jobs: Mutex<Option<Arc<Vec<BackupJob>>>>,
-    tier_names: Mutex<Option<Arc<TierNames>>>,
+    privileges: Once<(), BTreeSet<String>>,
+    time_zones: Once<(), BTreeMap<NodeName, String>>,
+    backup_jobs: Once<(), Vec<BackupJob>>,
+    tier_names: Once<(), TierNames>,
     planned_tiers: SyncMutex<BTreeMap<TierNumber, Option<String>>>,
     secrets: SyncMutex<BTreeMap<TokenId, Secret>>,
     expected: SyncMutex<BTreeSet<Expected>>,
-    bridges: Mutex<BTreeMap<NodeName, Arc<BTreeSet<InterfaceName>>>>,
-    mappings: Mutex<BTreeMap<MappingKind, Arc<Vec<Mapping>>>>,
+    bridges: Once<NodeName, BTreeSet<InterfaceName>>,
+    mappings: Once<MappingKind, Vec<Mapping>>,
     planned_mappings: SyncMutex<BTreeMap<(MappingKind, MappingName), Mapping>>,
     claims: SyncMutex<BTreeMap<(NodeName, MappingName), BTreeSet<String>>>,
-    passed_through: Mutex<BTreeMap<NodeName, Arc<BTreeMap<VmId, PassedThrough>>>>,
-    roles: Mutex<Option<Arc<BTreeSet<RoleName>>>>,
-    groups: Mutex<Option<Arc<BTreeSet<GroupName>>>>,
-    logins: Mutex<Option<Arc<Logins>>>,
-    disks: Mutex<BTreeMap<NodeName, Arc<Vec<Disk>>>>,
+    passed_through: Once<NodeName, BTreeMap<VmId, PassedThrough>>,
+    roles: Once<(), BTreeSet<RoleName>>,
+    groups: Once<(), BTreeSet<GroupName>>,
+    logins: Once<(), Logins>,
+    disks: Once<NodeName, Vec<Disk>>,
 }
 
 impl Memory {
     /// What the login may do, asked once.
     pub(crate) async fn permissions(&self, pve: &Pve) -> pve_client::Result<Arc<Permissions>> {
-        let mut known = pve.scope().run(self.permissions.lock()).await?;
-        if let Some(permissions) = known.as_ref() {
-            return Ok(permissions.clone());
-        }
-        let permissions = Arc::new(pve.permissions(None).await?);
-        *known = Some(permissions.clone());
-        Ok(permissions)
+        self.permissions.get(pve, (), pve.permissions(None)).await
     }
 
     /// Forgets what the login may do, after a change that could have changed it.
     pub(crate) async fn forget_permissions(&self) {
-        *self.permissions.lock().await = None;
+        self.permissions.forget().await;
     }
 
     /// Notes that the service could not be asked, and says whether that is news.
@@ -66,31 +92,22 @@ impl Memory {
 
     /// Every privilege that this version of Proxmox VE knows: those of the role that has all.
     pub(crate) async fn privileges(&self, pve: &Pve) -> pve_client::Result<Arc<BTreeSet<String>>> {
-        let mut known = pve.scope().run(self.privileges.lock()).await?;
-        if let Some(privileges) = known.as_ref() {
-            return Ok(privileges.clone());
-        }
         let administrator = "Administrator".parse().map_err(|error: pve_client::InvalidId| {
             pve_client::Error::Config { reason: error.to_string() }
         })?;
-        let privileges = Arc::new(pve.role(&administrator).await?);
-        *known = Some(privileges.clone());
-        Ok(privileges)
+        self.privileges.get(pve, (), pve.role(&administrator)).await
     }
 
     /// The time zones of the nodes that are up, asked once.
     pub(crate) async fn time_zones(&self, pve: &Pve) -> pve_client::Result<Arc<BTreeMap<NodeName, String>>> {
-        let mut known = pve.scope().run(self.time_zones.lock()).await?;
-        if let Some(zones) = known.as_ref() {
-            return Ok(zones.clone());
-        }
-        let mut zones = BTreeMap::new();
-        for node in pve.cluster().await?.nodes.iter().filter(|node| node.online) {
-            zones.insert(node.name.clone(), pve.node_time_zone(&node.name).await?);
-        }
-        let zones = Arc::new(zones);
-        *known = Some(zones.clone());
-        Ok(zones)
+        let ask = async {
+            let mut zones = BTreeMap::new();
+            for node in pve.cluster().await?.nodes.iter().filter(|node| node.online) {
+                zones.insert(node.name.clone(), pve.node_time_zone(&node.name).await?);
+            }
+            Ok(zones)
+        };
+        self.time_zones.get(pve, (), ask).await
     }
 
     /// The mappings of a kind, asked once.
@@ -99,13 +116,7 @@ impl Memory {
         pve: &Pve,
         kind: MappingKind,
     ) -> pve_client::Result<Arc<Vec<Mapping>>> {
-        let mut known = pve.scope().run(self.mappings.lock()).await?;
-        if let Some(mappings) = known.get(&kind) {
-            return Ok(mappings.clone());
-        }
-        let mappings = Arc::new(pve.mappings(kind).await?);
-        known.insert(kind, mappings.clone());
-        Ok(mappings)
+        self.mappings.get(pve, kind, pve.mappings(kind)).await
     }
 
     /// Notes that a mapping is planned, for the plans of what refers to it: those come later.
@@ -136,90 +147,52 @@ impl Memory {
         pve: &Pve,
         node: &NodeName,
     ) -> pve_client::Result<Arc<BTreeMap<VmId, PassedThrough>>> {
-        let mut known = pve.scope().run(self.passed_through.lock()).await?;
-        if let Some(machines) = known.get(node) {
-            return Ok(machines.clone());
-        }
-        let machines = Arc::new(PassedThrough::on(pve, node).await?);
-        known.insert(node.clone(), machines.clone());
-        Ok(machines)
+        self.passed_through.get(pve, node.clone(), PassedThrough::on(pve, node)).await
     }
 
     /// The roles, asked once.
     pub(crate) async fn roles(&self, pve: &Pve) -> pve_client::Result<Arc<BTreeSet<RoleName>>> {
-        let mut known = pve.scope().run(self.roles.lock()).await?;
-        if let Some(roles) = known.as_ref() {
-            return Ok(roles.clone());
-        }
-        let roles = Arc::new(pve.roles().await?.into_iter().map(|role| role.name).collect());
-        Ok(known.insert(roles).clone())
+        let names = async { Ok(pve.roles().await?.into_iter().map(|role| role.name).collect()) };
+        self.roles.get(pve, (), names).await
     }
 
     /// The groups that the login may see, asked once.
     pub(crate) async fn groups(&self, pve: &Pve) -> pve_client::Result<Arc<BTreeSet<GroupName>>> {
-        let mut known = pve.scope().run(self.groups.lock()).await?;
-        if let Some(groups) = known.as_ref() {
-            return Ok(groups.clone());
-        }
-        let groups = Arc::new(pve.groups().await?.into_iter().map(|group| group.name).collect());
-        Ok(known.insert(groups).clone())
+        let names = async { Ok(pve.groups().await?.into_iter().map(|group| group.name).collect()) };
+        self.groups.get(pve, (), names).await
     }
 
     /// The users and tokens that the login may see, asked once.
     pub(crate) async fn logins(&self, pve: &Pve) -> pve_client::Result<Arc<Logins>> {
-        let mut known = pve.scope().run(self.logins.lock()).await?;
-        if let Some(logins) = known.as_ref() {
-            return Ok(logins.clone());
-        }
-        let logins = Arc::new(pve.logins().await?);
-        Ok(known.insert(logins).clone())
+        self.logins.get(pve, (), pve.logins()).await
     }
 
     /// The disks of a node, asked once.
     pub(crate) async fn disks(&self, pve: &Pve, node: &NodeName) -> pve_client::Result<Arc<Vec<Disk>>> {
-        let mut known = pve.scope().run(self.disks.lock()).await?;
-        if let Some(disks) = known.get(node) {
-            return Ok(disks.clone());
-        }
-        let disks = Arc::new(pve.disks(node).await?);
-        known.insert(node.clone(), disks.clone());
-        Ok(disks)
+        self.disks.get(pve, node.clone(), pve.disks(node)).await
     }
 
     /// The backup jobs, asked once.
     pub(crate) async fn backup_jobs(&self, pve: &Pve) -> pve_client::Result<Arc<Vec<BackupJob>>> {
-        let mut known = pve.scope().run(self.backup_jobs.lock()).await?;
-        if let Some(jobs) = known.as_ref() {
-            return Ok(jobs.clone());
-        }
-        let jobs = Arc::new(pve.backup_jobs().await?);
-        *known = Some(jobs.clone());
-        Ok(jobs)
+        self.backup_jobs.get(pve, (), pve.backup_jobs()).await
     }
 
     /// Forgets the backup jobs, after a change of them.
     pub(crate) async fn forget_backup_jobs(&self) {
-        *self.backup_jobs.lock().await = None;
+        self.backup_jobs.forget().await;
     }
 
     /// What the backup tiers are called once what this run plans is done. The pools are asked once.
     pub(crate) async fn tier_names(&self, pve: &Pve) -> pve_client::Result<TierNames> {
-        let mut known = pve.scope().run(self.tier_names.lock()).await?;
-        let names = match known.as_ref() {
-            Some(names) => names.clone(),
-            None => {
-                let names = Arc::new(TierNames::of(&pve.pools().await?));
-                *known = Some(names.clone());
-                names
-            }
-        };
+        let ask = async { Ok(TierNames::of(&pve.pools().await?)) };
+        let names = self.tier_names.get(pve, (), ask).await?;
         let planned = self.planned_tiers.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(names.after(&planned))
     }
 
     /// Forgets what the backup tiers are called, after a change of them.
     pub(crate) async fn forget_tier_names(&self) {
-        *self.tier_names.lock().await = None;
+        self.tier_names.forget().await;
     }
 
     /// Notes what a tier is to be called; nothing for one that goes, unless another plan makes it.
@@ -257,13 +230,7 @@ impl Memory {
         pve: &Pve,
         node: &NodeName,
     ) -> pve_client::Result<Arc<BTreeSet<InterfaceName>>> {
-        let mut known = pve.scope().run(self.bridges.lock()).await?;
-        if let Some(bridges) = known.get(node) {
-            return Ok(bridges.clone());
-        }
-        let bridges = Arc::new(pve.bridges(node).await?);
-        known.insert(node.clone(), bridges.clone());
-        Ok(bridges)
+        self.bridges.get(pve, node.clone(), pve.bridges(node)).await
     }
 }
 
