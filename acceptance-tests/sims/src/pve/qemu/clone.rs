@@ -6,7 +6,7 @@ use super::guard::{LockedTask, lock_file};
 use super::network::Network;
 use super::vm::{Options, Vm, drives_of};
 use crate::pve::answer::{Answer, Failure};
-use crate::pve::content::alloc::{NewImage, progress};
+use crate::pve::content::alloc::progress;
 use crate::pve::content::naming::{self, VolumeId};
 use crate::pve::handlers::{Request, Route, route};
 use crate::pve::state::Lab;
@@ -372,16 +372,8 @@ impl Lab {
         let wanted = target.format.unwrap_or(&volume.format);
         let format =
             if naming::takes_format(config, wanted) { wanted } else { naming::default_format(config) };
-        let image = NewImage {
-            node: owner.node,
-            storage,
-            vmid: owner.vmid,
-            format,
-            size,
-            stem: None,
-            is_base: owner.is_template,
-        };
-        let copy = self.allocate(&image, log)?;
+        let format = format.to_owned();
+        let copy = self.allocate_for(owner, storage, &format, size, log)?;
         log.push(format!("allocated target volume '{copy}'"));
         log.extend(progress(size, &volume.format));
         let mut drive = Drive { file: copy.to_string(), ..source.clone() };

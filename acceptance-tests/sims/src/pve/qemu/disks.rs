@@ -195,13 +195,9 @@ impl Lab {
         };
         let format = format.unwrap_or(default).to_owned();
         let size = if key == "efidisk0" || is_image { volume.size } else { volume.disk_size };
-        if is_image {
-            log.push(format!("create full clone of drive {key} ({source})"));
-        }
+        log.push(format!("create full clone of drive ({source})"));
         let id = self.allocate_for(owner, storage, &format, size, log)?;
-        if is_image {
-            log.push(format!("allocated target volume '{id}'"));
-        }
+        log.push(format!("allocated target volume '{id}'"));
         log.extend(progress(size, &volume.format));
         if let Some(made) = self.volume_mut(owner.node, &id) {
             made.used = volume.used;
@@ -211,7 +207,8 @@ impl Lab {
         Ok((id, real))
     }
 
-    fn allocate_for(
+    /// Makes a volume with the next free name.
+    pub fn allocate_for(
         &mut self,
         owner: Owner<'_>,
         storage: &str,
