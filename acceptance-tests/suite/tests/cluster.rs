@@ -43,10 +43,49 @@ fn a_backup_job_lives_and_leaves_nothing() {
                  \"suspend\"\nnotification_mode = \"auto\"\nperformance = { pbs_entries_max = 100000 }\nprune_backups = { \
                  keep_last = 1, keep_hourly = 2, keep_daily = 3, keep_weekly = 4, keep_monthly = 5, keep_yearly = 6 }",
             ),
+            job(
+                "schedule = \"sun 04:00\"\nstorage_name = \"shared\"\nvm_ids = [101]\nmode = \"snapshot\"\ncompression = \
+                 \"zstd\"\nzstd_threads = 4\nrepeat_missed = false\nprotected = false\nnotes_template = \"{{vmid}}\"\nfleecing = { \
+                 enabled = false }\nperformance = { max_workers = 8, pbs_entries_max = 200000 }\nbandwidth_limit_kib_per_second = \
+                 2000\nexclude_paths = [\"/var/tmp/?*\"]\nmail_to = [\"b@example.com\"]\nmail_notification = \"always\"\ncomment \
+                 = \"other\"\nlock_wait_minutes = 30\nstop_wait_minutes = 20\nio_priority = 4\npbs_change_detection_mode = \
+                 \"data\"\nprune_backups = { keep_last = 2, keep_hourly = 3, keep_daily = 4, keep_weekly = 5, keep_monthly = 6, \
+                 keep_yearly = 7 }",
+            ),
+            job(
+                "schedule = \"sun 04:00\"\nall = true\nstorage_name = \"shared\"\nexclude_vm_ids = [100, 101]\nnode_name = \
+                 \"pve2\"\nprune = true\ncompression = \"gzip\"\npigz_threads = 4\nfleecing = { enabled = true, storage_name = \
+                 \"shared\" }\nprune_backups = { keep_all = true }",
+            ),
         ],
         &[("homelab_pve_backup_job.this", "nightly")],
         |lab| assert!(names(lab, "/api2/json/cluster/backup", "id").is_empty()),
     );
+}
+
+#[test]
+fn folders_that_only_root_may_name_live_and_leave_nothing() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let job = |body: &str| {
+            resource("backup_job", &format!("job_id = \"nightly\"\nschedule = \"daily\"\nall = true\n{body}"))
+        };
+        for step in [
+            job("dump_folder = \"/mnt/dump\"\ntemporary_folder = \"/tmp/a\"\nscript = \"/usr/local/bin/a\""),
+            job("dump_folder = \"/mnt/other\"\ntemporary_folder = \"/tmp/b\"\nscript = \"/usr/local/bin/b\""),
+            job("storage_name = \"local\""),
+        ] {
+            workspace.configure(&lab.provider_block_with_password(), &step);
+            workspace.apply().ok();
+            workspace.plan_is_empty();
+            workspace.forget("homelab_pve_backup_job.this").ok();
+            workspace.import("homelab_pve_backup_job.this", "nightly").ok();
+            workspace.plan_is_empty();
+        }
+        workspace.destroy().ok();
+        assert!(names(&lab, "/api2/json/cluster/backup", "id").is_empty());
+    });
 }
 
 #[test]
@@ -69,13 +108,22 @@ fn mappings_live_and_leave_nothing() {
                     "description = \"card\"\nmediated_devices = true\ndevices = [{card}, subsystem_id = \"1043:85aa\", iommu_group = 3 \
                      }}, {{ node_name = \"pve2\", path = \"0000:02:00\", device_id = \"10de:1c03\" }}]"
                 ),
-                "description = \"stick\"\ndevices = [{ node_name = \"pve2\", device_id = \"0403:6001\", port = \"1-2.3\" }]",
+                "description = \"stick\"\ndevices = [{ node_name = \"pve2\", device_id = \"0403:6001\", port = \"1-2.3\", description \
+                 = \"front\" }]",
                 "directories = [{ node_name = \"pve1\", path = \"/srv\" }, { node_name = \"pve2\", path = \"/mnt\" }]",
             ),
             mappings(
                 &format!("live_migration_capable = true\ndevices = [{card} }}]"),
                 "devices = [{ node_name = \"pve2\", device_id = \"0403:6001\" }]",
                 "description = \"media\"\ndirectories = [{ node_name = \"pve2\", path = \"/mnt\" }]",
+            ),
+            mappings(
+                "description = \"other\"\nlive_migration_capable = false\nmediated_devices = false\ndevices = [{ node_name = \"pve1\", \
+                 path = \"0000:03:00.0\", device_id = \"10de:1c04\", subsystem_id = \"1043:85ab\", iommu_group = 4, description = \
+                 \"upper\" }]",
+                "description = \"other\"\ndevices = [{ node_name = \"pve2\", device_id = \"0403:6002\", port = \"1-2.4\", description \
+                 = \"back\" }]",
+                "description = \"others\"\ndirectories = [{ node_name = \"pve2\", path = \"/mnt\" }]",
             ),
         ],
         &[
@@ -108,6 +156,9 @@ fn a_replication_job_lives_and_leaves_nothing() {
             job("target_node_name = \"pve2\""),
             job(
                 "target_node_name = \"pve2\"\nschedule = \"*/30\"\nrate_mb_per_second = 12.5\ncomment = \"c\"",
+            ),
+            job(
+                "target_node_name = \"pve2\"\nschedule = \"*/20\"\nrate_mb_per_second = 20\ncomment = \"other\"",
             ),
             job("target_node_name = \"pve2\"\nenabled = false"),
             job("target_node_name = \"pve3\""),
@@ -169,6 +220,42 @@ fn a_zfs_pool_lives_protected_and_leaves_nothing() {
 }
 
 #[test]
+fn a_draid_lives_and_leaves_nothing() {
+    let pool = |level: &str, spares: u32, rest: &str| {
+        resource(
+            "zfs_pool",
+            &format!(
+                "node_name = \"pve2\"\nname = \"lake\"\nraid_level = \"{level}\"\ndevices = [\"/dev/sdb\", \"/dev/sdc\", \
+                 \"/dev/sdd\"]\ndraid = {{ data_disks = 1, spare_disks = {spares} }}\n{rest}"
+            ),
+        )
+    };
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        // What matters only when the pool is made changes nothing later.
+        for (level, spares) in [("draid", 1), ("draid2", 0)] {
+            workspace.configure(&lab.provider_block(), &pool(level, spares, ""));
+            workspace.apply().ok();
+            workspace.plan_is_empty();
+        }
+        workspace.forget("homelab_pve_zfs_pool.this").ok();
+        workspace.import("homelab_pve_zfs_pool.this", "pve2/lake").ok();
+        workspace.plan_is_empty();
+        let imported = workspace.resource("homelab_pve_zfs_pool.this");
+        assert_eq!(
+            (&imported["raid_level"], &imported["draid"]["spare_disks"]),
+            (&"draid".into(), &1.into())
+        );
+        let rest = "deletion_protection = false\nwipe_disks_on_destroy = true";
+        workspace.configure(&lab.provider_block(), &pool("draid", 1, rest));
+        workspace.apply().ok();
+        workspace.destroy().ok();
+        assert!(names(&lab, "/api2/json/nodes/pve2/disks/zfs", "name").is_empty());
+    });
+}
+
+#[test]
 fn options_of_the_cluster_are_set_and_given_back() {
     live(
         &[
@@ -200,7 +287,24 @@ fn options_of_the_cluster_are_set_and_given_back() {
             ),
             resource(
                 "cluster_options",
-                "consent_text = \"Be kinder.\"\nconsole = \"html5\"\nuser_tag_access = { user_allow = \"free\" }\nmax_workers = \
+                "keyboard = \"fr\"\nlanguage = \"fr\"\ndescription = \"c\"\nnext_id = { lower = 300, upper = 400 }\nmigration = { \
+                 type = \"secure\", network = \"10.0.1.0/24\" }\nreplication = { type = \"secure\", network = \"10.0.1.0/24\" }\nha = \
+                 { shutdown_policy = \"freeze\" }\ntag_style = { colors = { test = \"00ff00\" }, shape = \"dense\", case_sensitive = \
+                 false, ordering = \"config\" }\nregistered_tags = [\"c\"]\nscheduling = { ha = \"static\", ha_rebalance_on_start = \
+                 false, ha_auto_rebalance = false, ha_auto_rebalance_threshold_percent = 50, ha_auto_rebalance_hold_rounds = 6, \
+                 ha_auto_rebalance_margin_percent = 20, ha_auto_rebalance_method = \"bruteforce\" }\nmac_prefix = \"BC:24:13\"\n\
+                 fencing = \"both\"\nnotices = { fencing = \"never\", package_updates = \"always\", replication = \"always\", \
+                 fencing_target = \"a\", package_updates_target = \"a\", replication_target = \"a\" }\nwebauthn = { relying_party = \
+                 \"other\", domain = \"other.test\", origin = \"https://other.test:8006\", allow_subdomains = true }\nu2f = { app_id = \
+                 \"https://other.test:8006\", origin = \"https://other.test\" }\nlocation = { latitude = 1.5, longitude = 2.5, name = \
+                 \"cellar\" }\nemail_from = \"other@example.test\"\nhttp_proxy = \"http://192.0.2.9:3128\"\nuser_tag_access = { \
+                 user_allow = \"list\", user_allow_list = [\"prod\"] }\nmax_workers = 2\nbandwidth_limits = { clone_kib_per_second = \
+                 11, default_kib_per_second = 12, migration_kib_per_second = 13, move_kib_per_second = 14, restore_kib_per_second = 15 }",
+            ),
+            resource(
+                "cluster_options",
+                "notices = { fencing_target = \"b\", package_updates_target = \"b\", replication_target = \"b\" }\nu2f = { app_id = \
+                 \"https://other.test:8006\", origin = \"https://third.test\" }\nconsent_text = \"Be kinder.\"\nconsole = \"html5\"\nuser_tag_access = { user_allow = \"free\" }\nmax_workers = \
                  4\nbandwidth_limits = { clone_kib_per_second = 100 }",
             ),
         ],
@@ -233,6 +337,15 @@ fn a_node_is_set_up_and_only_what_is_managed_is_seen() {
                 "description = \"notes\"\ndns = {{ search_domain = \"example.test\", servers = [\"9.9.9.9\"] }}\nhosts = \
                  \"{hosts}\"\ntime_zone = \"UTC\""
             )),
+            node(
+                "description = \"other\"\nwake_on_lan = { mac_address = \"BC:24:11:00:00:0A\", bind_interface = \"eno2\", \
+                 broadcast_address = \"192.0.2.127\" }\nballooning_target_percent = 60\nguest_start_delay_seconds = 20\ndns = { \
+                 search_domain = \"other.test\", servers = [\"192.0.2.2\"] }\nhosts = \"127.0.0.1 localhost\\n192.0.2.12 \
+                 pve2.example.test pve2\\n\"\ntime_zone = \"Europe/Paris\"\nlocation = { latitude = 1.5, longitude = 2.5, name = \
+                 \"attic\" }\nacme = { account_name = \"other\", domains = [\"pve2.other.test\"] }\nacme_domains = { acmedomain0 = { \
+                 domain = \"*.other.test\", plugin_name = \"dns2\", alias = \"alias.other.test\" } }",
+            ),
+            node("location = { latitude = 1.5, longitude = 2.5, name = \"cellar\" }"),
             // What a node cannot be without stays, and an import finds it without a difference.
             node("description = \"notes\""),
         ],

@@ -83,10 +83,23 @@ fn read(lab: &mut Lab, request: &Request) -> Answer {
             disks.chunks(2).zip(0..).map(|(pair, number)| group(format!("mirror-{number}"), pair)).collect()
         }
         // ZFS calls the first level of these kinds by its number too.
-        "raidz" | "draid" => json!([group(format!("{level}1-0"), &disks)]),
+        "raidz" => json!([group("raidz1-0".to_owned(), &disks)]),
+        level if level.starts_with("draid") => json!([group(draid(level, pool, disks.len()), &disks)]),
         level => json!([group(format!("{level}-0"), &disks)]),
     };
     Ok(json!({"name": name, "state": "ONLINE", "errors": "No known data errors", "children": [{"name": name, "state": "ONLINE", "msg": "", "children": children}]}).into())
+}
+
+/// The name of a dRAID tells its parity, data disks per group, disks and spares (OpenZFS 2.3, `zpoolconcepts(7)`).
+fn draid(level: &str, pool: &Entry, count: usize) -> String {
+    let parity = level.strip_prefix("draid").and_then(|digit| digit.parse().ok()).unwrap_or(1);
+    let wanted = |name: &str| {
+        let text = pool.options.get("draid-config")?;
+        text.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+    };
+    let spares: usize = wanted("spares").unwrap_or(0);
+    let data: usize = wanted("data").unwrap_or_else(|| count.saturating_sub(spares + parity).min(8));
+    format!("draid{parity}:{data}d:{count}c:{spares}s-0")
 }
 
 fn create(lab: &mut Lab, request: &Request) -> Answer {

@@ -31,6 +31,7 @@ mod token_rotation;
 pub(crate) mod usb_mapping;
 mod user;
 pub(crate) mod vm;
+mod zfs_layout;
 mod zfs_pool;
 
 use tf_framework::Registry;

@@ -4,10 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use pve_client::{NodeName, PropertyString, Pve, Settings, StorageName, ZfsPart};
+use pve_client::{NodeName, PropertyString, Pve, Settings, StorageName};
 use tf_framework::prelude::*;
 
 use super::lifecycle::if_there;
+use super::zfs_layout::Layout;
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
 use crate::memory::Expected;
@@ -76,7 +77,7 @@ pub struct Draid {
     pub spare_disks: i64,
 }
 
-const LEVELS: [&str; 9] =
+pub(super) const LEVELS: [&str; 9] =
     ["single", "mirror", "raid10", "raidz", "raidz2", "raidz3", "draid", "draid2", "draid3"];
 
 /// How many disks each level needs at least (pve-storage 9.1.7, `API2/Disks/ZFS.pm`).
@@ -163,38 +164,6 @@ fn protected(id: &ZfsPoolId) -> Diagnostic {
         ),
     )
     .at("deletion_protection")
-}
-
-/// What is taken over at import: the level, and the disks as the node names them.
-async fn layout(pve: &Pve, id: &ZfsPoolId) -> Option<(Option<String>, Vec<String>)> {
-    let parts = pve.zfs_pool_parts(&id.node, &id.name).await.ok()?;
-    let path = |name: &str| if name.starts_with('/') { name.to_owned() } else { format!("/dev/{name}") };
-    Some((level_of(&parts).map(str::to_owned), parts.devices().into_iter().map(path).collect()))
-}
-
-/// The level of a pool by its groups of disks, such as `mirror-0`; none if they are not of one kind.
-fn level_of(parts: &ZfsPart) -> Option<&'static str> {
-    let groups = groups(parts);
-    let mut kinds: Vec<&str> =
-        groups.iter().map(|name| name.split(['-', ':']).next().unwrap_or_default()).collect();
-    kinds.dedup();
-    match (kinds[..].first().copied(), kinds.len()) {
-        (None, _) => (parts.devices().len() == 1).then_some("single"),
-        (Some("mirror"), 1) => Some(if groups.len() == 1 { "mirror" } else { "raid10" }),
-        // ZFS calls the first level of each kind by its number too.
-        (Some("raidz" | "raidz1"), 1) => Some("raidz"),
-        (Some("draid" | "draid1"), 1) => Some("draid"),
-        (Some(kind), 1) => LEVELS.into_iter().find(|level| *level == kind),
-        _ => None,
-    }
-}
-
-/// Names of the groups that hold disks. The pool itself is none.
-fn groups(parts: &ZfsPart) -> Vec<&str> {
-    let below = parts.children.iter().filter(|part| !part.children.is_empty());
-    below
-        .flat_map(|part| if part.name == parts.name { groups(part) } else { vec![part.name.as_str()] })
-        .collect()
 }
 
 /// Looks whether the disks of a new pool are there and free. Those of one that goes are free again if they are wiped.
@@ -295,21 +264,26 @@ impl Resource for ZfsPool {
         let pve = cx.pve()?;
         let found = find(&pve, id).await.explain::<Self>(cx, format_args!("read the {}", id.title()))?;
         let Some(found) = found else { return Ok(None) };
-        let (level, devices) = match prior {
-            Some(prior) => (prior.raid_level.clone(), prior.devices.clone()),
-            None => layout(&pve, id).await.map_or((None, None), |(level, devices)| (level, Some(devices))),
+        let layout = match prior {
+            Some(_) => None,
+            None => Layout::of(&pve, &id.node, &id.name).await,
         };
+        let layout = layout.unwrap_or_else(|| Layout {
+            level: prior.and_then(|prior| prior.raid_level.clone()),
+            devices: prior.and_then(|prior| prior.devices.clone()),
+            draid: prior.and_then(|prior| prior.draid.clone()),
+        });
         let of = |flag: fn(&Self) -> &Defaulted<bool>, default: bool| {
             prior.and_then(|prior| flag(prior).known().copied()).unwrap_or(default).into()
         };
         Ok(Some(Self {
             node_name: id.node.clone(),
             name: id.name.clone(),
-            raid_level: level,
-            devices,
+            raid_level: layout.level,
+            devices: layout.devices,
             sector_size_exponent: prior.and_then(|prior| prior.sector_size_exponent),
             compression: prior.and_then(|prior| prior.compression.clone()),
-            draid: prior.and_then(|prior| prior.draid.clone()),
+            draid: layout.draid,
             deletion_protection: of(|pool| &pool.deletion_protection, true),
             wipe_disks_on_destroy: of(|pool| &pool.wipe_disks_on_destroy, false),
             size_gib: found.size_bytes.map(|bytes| bytes >> 30).into(),
@@ -339,30 +313,6 @@ impl Resource for ZfsPool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn part(name: &str, children: Vec<ZfsPart>) -> ZfsPart {
-        ZfsPart { name: name.to_owned(), children }
-    }
-
-    #[test]
-    fn the_level_is_known_by_the_groups_of_disks() {
-        let level = |groups: &[&str], disks: usize| {
-            let disks = || (0..disks).map(|number| part(&format!("sd{number}"), Vec::new())).collect();
-            let parts = match groups {
-                [] => disks(),
-                groups => groups.iter().map(|name| part(name, disks())).collect(),
-            };
-            level_of(&part("tank", vec![part("tank", parts)]))
-        };
-        assert_eq!(level(&[], 1), Some("single"));
-        assert_eq!(level(&[], 2), None, "a stripe is no level");
-        assert_eq!(level(&["mirror-0"], 2), Some("mirror"));
-        assert_eq!(level(&["mirror-0", "mirror-1"], 2), Some("raid10"));
-        assert_eq!(level(&["raidz1-0"], 3), Some("raidz"));
-        assert_eq!(level(&["raidz2-0"], 4), Some("raidz2"));
-        assert_eq!(level(&["draid1:4d:6c:1s-0"], 6), Some("draid"));
-        assert_eq!(level(&["mirror-0", "raidz1-1"], 3), None);
-    }
 
     #[test]
     fn a_level_with_too_few_disks_is_refused_when_validating() {
