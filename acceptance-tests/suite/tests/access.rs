@@ -45,7 +45,10 @@ fn a_user_lives_and_leaves_nothing() {
                 "comment = \"c\"\nemail = \"a@example.com\"\nfirst_name = \"A\"\nlast_name = \"B\"\ngroups = [\"a1\"]",
             ),
             user("enabled = false\ngroups = [\"a1\", \"b1\"]\nexpires_at = \"2030-01-01T00:00:00+01:00\""),
-            user("groups = [\"b1\"]\nexpires_at = \"2031-01-01T00:00:00Z\""),
+            user(
+                "groups = [\"b1\"]\nexpires_at = \"2031-01-01T00:00:00Z\"\ncomment = \"other\"\nemail = \
+                 \"b@example.com\"\nfirst_name = \"C\"\nlast_name = \"D\"",
+            ),
         ],
         &[("homelab_pve_user.this", "anna@pve")],
         |lab| assert_eq!(names(lab, "/api2/json/access/users", "userid"), ["root@pam"]),
@@ -56,7 +59,8 @@ fn a_user_lives_and_leaves_nothing() {
 fn an_entry_lives_and_leaves_nothing() {
     let acl = |body: &str| {
         format!(
-            "resource \"homelab_pve_user\" \"u\" {{\n  user_id = \"anna@pve\"\n}}\n{}",
+            "resource \"homelab_pve_user\" \"u\" {{\n  user_id = \"anna@pve\"\n}}\nresource \"homelab_pve_group\" \"g\" {{\n  \
+             for_each = toset([\"ops\", \"dev\"])\n  name = each.key\n}}\n{}",
             resource("acl", body)
         )
     };
@@ -65,6 +69,8 @@ fn an_entry_lives_and_leaves_nothing() {
         &[
             acl(&format!("path = \"/vms\"\nrole = \"PVEVMUser\"\n{user}")),
             acl(&format!("path = \"/vms\"\nrole = \"PVEVMUser\"\npropagate = false\n{user}")),
+            acl("path = \"/vms\"\nrole = \"PVEVMUser\"\ngroup = homelab_pve_group.g[\"ops\"].name"),
+            acl("path = \"/vms\"\nrole = \"PVEVMUser\"\ngroup = homelab_pve_group.g[\"dev\"].name"),
             acl(&format!("path = \"/pool/web\"\nrole = \"PVEVMAdmin\"\n{user}")),
         ],
         &[("homelab_pve_acl.this", "/pool/web,PVEVMAdmin,anna@pve")],
@@ -88,7 +94,9 @@ fn a_token_lives_and_leaves_nothing() {
         &[
             token(""),
             token("comment = \"first\"\nexpires_at = \"2031-01-01T00:00:00Z\""),
-            token("comment = \"second\"\nprivilege_separation = false"),
+            token(
+                "comment = \"second\"\nprivilege_separation = false\nexpires_at = \"2032-01-01T00:00:00Z\"",
+            ),
         ],
         &[("homelab_pve_token.this", "ci@pve!deploy")],
         |lab| assert_eq!(names(lab, "/api2/json/access/users", "userid"), ["root@pam"]),

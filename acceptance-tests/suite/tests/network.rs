@@ -70,6 +70,46 @@ fn a_bond_lives_and_leaves_nothing() {
     );
 }
 
+#[test]
+fn the_nodes_own_bridge_is_imported_and_gives_its_gateway_to_others() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let own = |gateway: &str| {
+            let body = "name = \"vmbr0\"\nports = [\"eno1\"]\nipv4_cidr = \"192.0.2.12/24\"";
+            resource("bridge", "own", &format!("{body}\n{gateway}"))
+        };
+        let lives = |configuration: &str| {
+            workspace.configure(&lab.provider_block(), configuration);
+            workspace.apply().ok();
+            workspace.plan_is_empty();
+        };
+        workspace.configure(&lab.provider_block(), &own("ipv4_gateway = \"192.0.2.1\""));
+        workspace.import("homelab_pve_bridge.own", "pve2/vmbr0").ok();
+        workspace.plan_is_empty();
+        lives(&own("ipv4_gateway = \"192.0.2.254\""));
+        for (kind, body) in [
+            ("bridge", "name = \"vmbr7\""),
+            ("vlan", "name = \"storage\"\nvlan_id = 31\nparent = \"vmbr0\""),
+            ("bond", "name = \"bond0\"\ninterfaces = [\"eno2\"]"),
+        ] {
+            // Only one interface of a node may have it, so the one that gives it goes first.
+            for (address, gateway) in [("1", "254"), ("2", "253")] {
+                let with = format!(
+                    "{body}\nipv4_cidr = \"198.51.100.{address}/24\"\nipv4_gateway = \"198.51.100.{gateway}\"\ncomment = \
+                     \"c{address}\"\nmtu = 140{address}\nipv6_cidr = \"2001:db8::{address}/64\"\nipv6_gateway = \
+                     \"2001:db8::{gateway}\"\ndepends_on = [homelab_pve_bridge.own]"
+                );
+                lives(&(own("") + &resource(kind, "other", &with)));
+            }
+            lives(&own(""));
+        }
+        lives(&own("ipv4_gateway = \"192.0.2.1\""));
+        workspace.forget("homelab_pve_bridge.own").ok();
+        nothing_left(&lab);
+    });
+}
+
 /// How often the network of the node was applied.
 fn applies(lab: &Lab) -> usize {
     let is_apply = |call: &&serde_json::Value| {

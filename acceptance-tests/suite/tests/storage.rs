@@ -28,6 +28,12 @@ fn a_directory_lives_and_leaves_nothing() {
                  dir = { path = \"/mnt/acceptance\", preallocation = \"off\", content_folders = { backup = \"dump\" } }",
             ),
             storage(
+                "content = [\"backup\", \"snippets\"]\nnodes = [\"pve3\"]\nprune_backups = { keep_last = 4, keep_hourly = 2, \
+                 keep_daily = 8, keep_weekly = 5, keep_monthly = 7, keep_yearly = 3 }\nmax_protected_backups = -1\n\
+                 bandwidth_limits = { migration_kib_per_second = 2000 }\ndir = { path = \"/mnt/acceptance\", preallocation = \
+                 \"metadata\", content_folders = { backup = \"other\" } }",
+            ),
+            storage(
                 "enabled = false\nprune_backups = { keep_all = true }\ndir = { path = \"/mnt/acceptance\" }",
             ),
             storage("dir = { path = \"/mnt/other\" }"),
@@ -45,7 +51,8 @@ const TYPES: [(&str, [&str; 3]); 11] = [
             "path = \"/d\"",
             "path = \"/d\", create_base_path = false, create_subfolders = false, format = \"qcow2\", is_mountpoint = \"yes\", \
              snapshot_as_volume_chain = true",
-            "path = \"/d\", create_base_path = true, format = \"raw\", is_mountpoint = \"/d\"",
+            "path = \"/d\", create_base_path = true, create_subfolders = true, format = \"raw\", is_mountpoint = \"/d\", shared = \
+             true, preallocation = \"full\", content_folders = { iso = \"discs\" }, snapshot_as_volume_chain = false",
         ],
     ),
     (
@@ -55,7 +62,8 @@ const TYPES: [(&str, [&str; 3]); 11] = [
             "server = \"192.0.2.99\", export = \"/x\", options = \"vers=4.2\", create_base_path = false, create_subfolders = \
              false, format = \"qcow2\", preallocation = \"off\", snapshot_as_volume_chain = true",
             "server = \"192.0.2.99\", export = \"/x\", options = \"vers=4.1\", format = \"raw\", content_folders = { iso = \
-             \"discs\" }",
+             \"discs\" }, create_base_path = true, create_subfolders = true, preallocation = \"full\", snapshot_as_volume_chain = \
+             false",
         ],
     ),
     (
@@ -66,7 +74,7 @@ const TYPES: [(&str, [&str; 3]); 11] = [
              \"qcow2\", create_base_path = false, create_subfolders = false, options = \"ro\", subfolder = \"/pve\", \
              snapshot_as_volume_chain = true",
             "server = \"192.0.2.99\", share = \"s\", username = \"other\", smb_version = \"3.11\", format = \"raw\", \
-             preallocation = \"full\", create_base_path = true, domain = \"WORK\", subfolder = \"/other\", content_folders = { iso \
+             preallocation = \"full\", create_base_path = true, create_subfolders = true, domain = \"WORK\", subfolder = \"/other\", content_folders = { iso \
              = \"discs\" }",
         ],
     ),
@@ -153,7 +161,9 @@ fn every_type_lives_with_all_its_arguments_and_leaves_nothing() {
         .map(|(kind, _)| (format!("homelab_pve_storage.{kind}"), format!("acceptance-{kind}")))
         .collect();
     let import: Vec<(&str, &str)> = addresses.iter().map(|(address, id)| (&**address, &**id)).collect();
-    live(&[all(0, ""), all(1, limits), all(2, "")], &import, |lab| {
+    let other = limits.replace(" = ", " = 1");
+    let other = other.replacen("limits = 1", "limits = ", 1);
+    live(&[all(0, ""), all(1, limits), all(2, &other)], &import, |lab| {
         let left = names(lab, "/api2/json/storage", "storage");
         assert!(!left.iter().any(|name| name.starts_with("acceptance")), "{left:?}");
     });
