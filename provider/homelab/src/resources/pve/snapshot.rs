@@ -98,8 +98,41 @@ async fn find(pve: &Pve, id: &SnapshotId) -> pve_client::Result<Option<pve_clien
 
 /// Starts to make the snapshot; an answer that was lost is no task that could be awaited.
 async fn start(pve: &Pve, at: &VmAddress, id: &SnapshotId, want: &Snapshot) -> pve_client::Result<Upid> {
-    let memory = want.memory.known().copied().unwrap_or(false);
-    pve.create_snapshot(at, &id.name, want.description.as_deref(), memory).await
+    pve.create_snapshot(at, &id.name, want.description.as_deref(), want.wants_memory()).await
+}
+
+impl Snapshot {
+    fn wants_memory(&self) -> bool {
+        self.memory.known().copied().unwrap_or(false)
+    }
+}
+
+/// The message for a machine that has no memory to save.
+fn off(id: &SnapshotId) -> Diagnostic {
+    Diagnostic::error(
+        "VM does not run",
+        format!(
+            "The {} is to have the memory too, and VM {} does not run, so it has none. Start it first, or remove `memory`.",
+            id.title(),
+            id.vm
+        ),
+    )
+}
+
+/// Warns of a machine that does not run now: the same run may start it.
+async fn check_running(cx: &Cx, want: &Snapshot, plan: &mut Plan<'_, Snapshot>) -> Result<()> {
+    // Without a connection there is nothing to look at, and a plan needs none.
+    let Ok(pve) = cx.pve() else { return Ok(()) };
+    let cluster = pve.cluster().await.explain::<Snapshot>(cx, "list what is in the cluster")?;
+    let id = want.id();
+    if cluster.guest(id.vm).is_some_and(|guest| guest.status == "stopped") {
+        plan.warn(
+            "memory",
+            "VM does not run",
+            format!("{} Unless this run starts it before, the apply fails.", off(&id).detail),
+        );
+    }
+    Ok(())
 }
 
 impl Resource for Snapshot {
@@ -119,6 +152,9 @@ impl Resource for Snapshot {
     }
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
+        if let Some(want) = plan.want().filter(|want| plan.is_create() && want.wants_memory()) {
+            check_running(cx, &want, plan).await?;
+        }
         let vm = plan.want().or_else(|| plan.prior.clone()).map(|snapshot| snapshot.vm_id);
         match vm {
             Some(vm) => cx.preflight(plan, &[need(format!("/vms/{vm}"), &["VM.Snapshot"])]).await,
@@ -133,6 +169,10 @@ impl Resource for Snapshot {
             return Err(errors::not_ours::<Self>(id.title(), &id).at("name"));
         }
         let at = address(&pve, id.vm).await.explain::<Self>(cx, &what)?;
+        // Proxmox VE would silently leave it out (pve-guest-common 6.0, `AbstractConfig.pm`).
+        if want.wants_memory() && !pve.vm_status(&at).await.explain::<Self>(cx, &what)?.running {
+            return Err(Error::from(off(&id)).at("memory"));
+        }
         let upid = start(&pve, &at, &id, want).await.explain::<Self>(cx, &what)?;
         cx.operation().created(&id);
         cx.finish::<Self>(&pve, &upid, &what).await?;
