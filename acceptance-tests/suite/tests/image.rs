@@ -202,6 +202,8 @@ fn what_cannot_work_is_told_by_the_plan() {
                 "Nodes decompress only `iso` files that they fetch",
             ),
             ("source_file = \"a.raw.zst\"\nfile_name = \"a.raw\"", "Set `compression` to \"zst\""),
+            ("source_file = \"none.raw\"", "The file \"none.raw\" cannot be read"),
+            ("source_file = \".\"\nfile_name = \"a.raw\"", "it is a folder"),
             ("source_file = \"a.raw\"\nurl = \"http://127.0.0.1/a.raw\"", "Only one of"),
             (
                 "url = \"http://127.0.0.1/a.raw\"\nchecksum = \"sha256:00\"",

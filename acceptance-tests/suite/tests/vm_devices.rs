@@ -296,13 +296,14 @@ fn what_only_root_may_set_lives_with_roots_password() {
         let lab = Lab::start();
         let workspace = Workspace::new(cli);
         let all = "hook_script = \"local:snippets/hook.sh\"\n  kvm_arguments = \"-device vmcoreinfo\"\n  \
-                   cpu = { affinity = \"0-1,3\" }";
-        for argument in ["`hook_script`", "`kvm_arguments`", "`cpu.affinity`"] {
+                   cpu = { affinity = \"0-1,3\", numa = true }\n  memory = { hugepages = \"any\", keep_hugepages = true }";
+        for argument in ["`hook_script`", "`kvm_arguments`", "`cpu.affinity`", "`memory.keep_hugepages`"] {
             workspace.configure(&lab.provider_block(), &vm(all));
             let said = workspace.plan().failed().prose();
             assert!(said.contains("Only root may do this") && said.contains(argument), "{argument}: {said}");
         }
-        let other = "hook_script = \"shared:snippets/hook.sh\"\n  cpu = { affinity = \"2\" }";
+        let other = "hook_script = \"shared:snippets/hook.sh\"\n  cpu = { affinity = \"2\" }\n  \
+                     memory = { keep_hugepages = false }";
         for body in [all, other, "start_on_boot = false"] {
             workspace.configure(&lab.provider_block_with_password(), &vm(body));
             workspace.apply().ok();
@@ -312,21 +313,22 @@ fn what_only_root_may_set_lives_with_roots_password() {
             workspace.plan_is_empty();
         }
         let config = lab.config(&here());
-        assert!(["hookscript", "args", "affinity"].iter().all(|key| config[key].is_null()), "{config}");
+        assert!(
+            ["hookscript", "args", "affinity", "hugepages", "keephugepages"]
+                .iter()
+                .all(|key| config[key].is_null()),
+            "{config}"
+        );
         for (script, summary) in [
             ("local-lvm:snippets/hook.sh", "Storage takes no scripts"),
             ("local:iso/hook.iso", "a volume with the content `snippets`"),
+            ("local:snippets/other.sh", "There is no volume \"local:snippets/other.sh\""),
         ] {
             workspace
                 .configure(&lab.provider_block_with_password(), &vm(&format!("hook_script = \"{script}\"")));
             let said = workspace.plan().failed().prose();
             assert!(said.contains(summary), "{script}: {said}");
         }
-        // A script that is not there is refused by Proxmox VE, on the argument.
-        let missing = vm("hook_script = \"local:snippets/other.sh\"");
-        workspace.configure(&lab.provider_block_with_password(), &missing);
-        let said = workspace.apply().failed().prose();
-        assert!(said.contains("script 'local:snippets/other.sh' does not exist"), "{said}");
         workspace.configure(&lab.provider_block_with_password(), &vm(""));
         workspace.destroy().ok();
     });

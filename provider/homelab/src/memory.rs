@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
 use pve_client::{
     BackupJob, Disk, GroupName, InterfaceName, Logins, Mapping, MappingKind, MappingName, NodeName,
-    Permissions, PoolName, Pve, RoleName, Secret, StorageName, TokenId, UserId, VmId,
+    Permissions, PoolName, Pve, RoleName, Secret, StorageName, TokenId, UserId, VmId, VolumeId,
 };
 use tokio::sync::Mutex;
 
@@ -62,12 +62,16 @@ pub(crate) struct Memory {
     mappings: Once<MappingKind, Vec<Mapping>>,
     planned_mappings: SyncMutex<BTreeMap<(MappingKind, MappingName), Mapping>>,
     claims: SyncMutex<BTreeMap<(NodeName, MappingName), BTreeSet<String>>>,
+    volumes: Once<Shelf, BTreeSet<VolumeId>>,
     passed_through: Once<NodeName, BTreeMap<VmId, PassedThrough>>,
     roles: Once<(), BTreeSet<RoleName>>,
     groups: Once<(), BTreeSet<GroupName>>,
     logins: Once<(), Logins>,
     disks: Once<NodeName, Vec<Disk>>,
 }
+
+/// Where volumes are listed: on a node unless all see the same, on a storage, of one content.
+type Shelf = (Option<NodeName>, StorageName, &'static str);
 
 impl Memory {
     /// What the login may do, asked once.
@@ -172,6 +176,23 @@ impl Memory {
         self.disks.get(pve, node.clone(), pve.disks(node)).await
     }
 
+    /// The volumes of a storage with a content, as a node sees them, asked once. `everywhere`: all nodes see the same.
+    pub(crate) async fn volumes(
+        &self,
+        pve: &Pve,
+        node: &NodeName,
+        storage: &StorageName,
+        everywhere: bool,
+        content: &'static str,
+    ) -> pve_client::Result<Arc<BTreeSet<VolumeId>>> {
+        let shelf = ((!everywhere).then(|| node.clone()), storage.clone(), content);
+        let list = async {
+            let listed = pve.volumes(node, storage, Some(content), None).await?;
+            Ok(listed.into_iter().map(|volume| volume.id).collect())
+        };
+        self.volumes.get(pve, shelf, list).await
+    }
+
     /// The backup jobs, asked once.
     pub(crate) async fn backup_jobs(&self, pve: &Pve) -> pve_client::Result<Arc<Vec<BackupJob>>> {
         self.backup_jobs.get(pve, (), pve.backup_jobs()).await
@@ -255,4 +276,6 @@ pub(crate) enum Expected {
     User(UserId),
     /// A machine.
     Vm(VmId),
+    /// A volume that is an image.
+    Volume(VolumeId),
 }

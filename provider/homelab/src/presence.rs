@@ -68,8 +68,19 @@ pub(crate) struct Content {
 /// Disks of machines.
 pub(crate) const DISKS: Content = Content { name: "images", things: "disks", what: "disks of VMs" };
 
+impl Content {
+    /// Its name in the settings of a storage.
+    pub(crate) fn name(self) -> &'static str {
+        self.name
+    }
+}
+
 /// Discs for CD drives.
 pub(crate) const DISCS: Content = Content { name: "iso", things: "discs", what: "disc images" };
+
+/// Images that disks are made from.
+pub(crate) const IMAGES: Content =
+    Content { name: "import", things: "disk images", what: "images that disks are made from" };
 
 /// Scripts that go with starts and stops.
 pub(crate) const SCRIPTS: Content = Content { name: "snippets", things: "scripts", what: "hook scripts" };

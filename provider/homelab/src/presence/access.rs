@@ -51,6 +51,7 @@ fn title(thing: &Expected) -> (&'static str, String) {
         Expected::Token(id) => ("Token", id.to_string()),
         Expected::User(id) => ("User", id.to_string()),
         Expected::Vm(id) => ("Guest", id.to_string()),
+        Expected::Volume(id) => ("Volume", id.to_string()),
     }
 }
 
@@ -69,7 +70,7 @@ async fn is_there(cx: &Cx, pve: &Pve, memory: &Memory, thing: &Expected) -> Opti
             Some(pve.cluster().await.ok()?.storages.iter().any(|found| found.name == *name))
         }
         Expected::Vm(id) => Some(pve.guests().await.ok()?.iter().any(|guest| guest.id == *id)),
-        Expected::Bridge(..) | Expected::FreeDisk(..) => None,
+        Expected::Bridge(..) | Expected::FreeDisk(..) | Expected::Volume(_) => None,
     }
 }
 

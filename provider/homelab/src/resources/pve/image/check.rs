@@ -5,6 +5,7 @@ use tf_framework::prelude::*;
 use super::Image;
 use super::id::{self, ImageId};
 use crate::cx::Cx;
+use crate::memory::Expected;
 use crate::preflight::need;
 use crate::presence;
 
@@ -100,8 +101,36 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Image>) -> Result<()> {
         if plan.is_create() {
             storage(cx, plan, &want).await;
         }
+        let comes =
+            plan.is_create() || plan.prior.as_ref().is_some_and(|prior| prior.intact.known() == Some(&false));
+        if let Some(path) = want.source_file.clone().filter(|_| comes) {
+            source_file(path, plan).await;
+        }
+        if let Some(id) = plan.want().and_then(|want| want.image_id()) {
+            cx.expect(Expected::Volume(id.volume));
+        }
     }
     Ok(())
+}
+
+/// Looks whether the file is there that is to be sent.
+async fn source_file(path: String, plan: &mut Plan<'_, Image>) {
+    let file = path.clone();
+    let found = tokio::task::spawn_blocking(move || std::fs::metadata(file)).await;
+    let problem = match found {
+        Ok(Ok(found)) if found.is_dir() => "it is a folder".to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        _ => return,
+    };
+    plan.error(
+        "source_file",
+        "File cannot be sent",
+        format!(
+            "The file {path:?} cannot be read: {problem}. Check the path, which is relative to the folder that the command \
+             runs in. If this run makes the file first, take the path from an attribute of what makes it that is known only \
+             after apply."
+        ),
+    );
 }
 
 fn name(plan: &mut Plan<'_, Image>, want: &Image) {

@@ -100,7 +100,7 @@ fn numa_nodes(machine: &Machine<'_>, is_off: bool, has_pages: bool, plan: &mut P
     if is_off {
         plan.error(
             "numa_nodes",
-            "NUMA is switched off",
+            "Missing NUMA",
             "The machine has NUMA nodes only with `cpu.numa`, which is not set. Set that to `true`, or remove `numa_nodes`.",
         );
         return;

@@ -61,6 +61,7 @@ mod usage;
 mod usb;
 mod validate;
 mod virtiofs;
+mod volumes;
 mod wait_for;
 mod wishes;
 mod words;

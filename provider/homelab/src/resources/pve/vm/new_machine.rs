@@ -3,7 +3,7 @@
 use tf_framework::prelude::*;
 
 use super::model::Vm;
-use super::{hotplug, pci, usb};
+use super::{pci, usb};
 
 /// Adds an error for each argument that needs another one. A clone has what its template has, and a machine that is
 /// there already may have been given it by somebody.
@@ -27,29 +27,7 @@ fn lacks(vm: &Value) -> Vec<Diagnostic> {
         let new = slots("usb_devices").map(|(slot, _)| slot).filter(|slot| usb::is_new(slot));
         problems.extend(new.map(|slot| usb::no_slot(slot)));
     }
-    if vm.at(&"cpu.numa".into()).is_null() {
-        let needs = [
-            ("numa_nodes", slots("numa_nodes").next().is_some()),
-            ("memory.hugepages", vm.at(&"memory.hugepages".into()).is_set()),
-            ("hotplug", hotplug::has(vm, "memory")),
-        ];
-        problems
-            .extend(needs.into_iter().filter(|(_, needed)| *needed).map(|(argument, _)| no_numa(argument)));
-    }
     problems
-}
-
-fn no_numa(argument: &str) -> Diagnostic {
-    let wanting = match argument {
-        "hotplug" => "Memory can be plugged only into a machine with NUMA",
-        "numa_nodes" => "NUMA nodes are only for a machine with NUMA",
-        _ => "A machine with huge pages does not start without NUMA",
-    };
-    Diagnostic::error(
-        "Missing NUMA",
-        format!("{wanting}, and Proxmox VE's default is none. Set `cpu.numa` to `true`, or do without this."),
-    )
-    .at(argument)
 }
 
 #[cfg(test)]
@@ -73,10 +51,5 @@ mod tests {
         check(json!({"pci_devices": device, "machine": "q35"}), &[]);
         check(json!({"usb_devices": {"usb0": {}, "usb5": {}}}), &["usb_devices[\"usb5\"]"]);
         check(json!({"usb_devices": {"usb5": {}}, "os_type": "l26"}), &[]);
-        let numa = json!({"numa_nodes": {"numa0": {}}, "memory": {"hugepages": "2"}, "hotplug": ["memory"]});
-        check(numa.clone(), &["numa_nodes", "memory.hugepages", "hotplug"]);
-        let mut with = numa;
-        with["cpu"] = json!({"numa": true});
-        check(with, &[]);
     }
 }

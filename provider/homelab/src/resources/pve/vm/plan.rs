@@ -6,8 +6,8 @@ use tf_framework::prelude::*;
 use super::model::Vm;
 use super::placement::Placement;
 use super::{
-    assumed, availability, fit, foresight, hook_script, lookups, placement, privileges, references, seed,
-    unfinished, wait_for, wishes,
+    assumed, availability, fit, foresight, lookups, placement, privileges, references, seed, unfinished,
+    volumes, wait_for, wishes,
 };
 use crate::cx::Cx;
 use crate::memory::Expected;
@@ -48,7 +48,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     fit::check(cx, before.as_ref(), plan).await?;
     wait_for::plan(before.as_ref(), restarts, plan);
     super::data_disks::plan(cx, before.as_ref(), plan).await?;
-    hook_script::plan(cx, before.as_ref(), &placement, plan).await?;
+    volumes::check(cx, before.as_ref(), &placement, plan).await?;
     super::new_machine::plan(before.as_ref(), plan);
     super::left_behind::plan(cx, before.as_ref(), &placement, plan).await?;
     super::root_only::plan(cx, before.as_ref(), plan);
