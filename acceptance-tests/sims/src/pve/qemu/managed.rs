@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::guard::lock_file;
 use super::vm::Options;
+use crate::pve::permissions::Principal;
 use crate::pve::state::Lab;
 use crate::pve::tasks::{Plan, Progress};
 
@@ -82,6 +84,12 @@ impl Lab {
             super::power::stop_plan(self, &node, vmid, false)
         };
         let plan = Plan { after: Duration::ZERO, ..plan };
-        self.start_task(&node, "root@pam", plan);
+        let root = "root@pam".to_owned();
+        if wanted || self.file_locks.contains_key(&lock_file(vmid)) {
+            self.start_task(&node, &root, plan);
+        } else {
+            // Who asks next finds it stopped, however busy the machine is.
+            self.play(&node, &Principal(root), plan);
+        }
     }
 }
