@@ -10,7 +10,7 @@ use core_emulator::{Action, Applied, Core, Failure, Plugin, State};
 use serde_json::{Value, json};
 
 use crate::Lab;
-use crate::plugin::configured;
+use crate::plugin::{configured, configured_as};
 use crate::process::signal;
 
 /// Type of the disk.
@@ -28,6 +28,8 @@ pub struct World {
     pub disk: Option<State>,
     /// The machine's state.
     pub vm: Option<State>,
+    /// The token that applies are made with, instead of the lab's own.
+    pub api_token: Option<String>,
 }
 
 /// A world at one moment, to go back to, also in another lab.
@@ -93,7 +95,7 @@ impl World {
             "name": "pg", "node_name": "pve1", "storage_name": "shared", "size_gib": 2, "backup_tier": tier,
             "deletion_protection": false, "ownership": ownership,
         });
-        Self { lab: Arc::new(lab), disk_config, disk: None, vm: None }
+        Self { lab: Arc::new(lab), disk_config, disk: None, vm: None, api_token: None }
     }
 
     /// The world as it is.
@@ -111,7 +113,10 @@ impl World {
 
     /// One apply of both, with a disk that stays.
     pub async fn apply(&mut self, vm: Option<&Value>) -> Run {
-        let (mut plugin, core) = configured(&self.lab).await;
+        let (mut plugin, core) = match &self.api_token {
+            Some(token) => configured_as(&self.lab, token).await,
+            None => configured(&self.lab).await,
+        };
         let run = self.both(&core, vm).await;
         end(&mut plugin).await;
         run

@@ -33,8 +33,19 @@ pub fn block(lab: &Lab) -> Value {
 
 /// A running plugin and a core that has configured it for a lab.
 pub async fn configured(lab: &Lab) -> (Plugin, Core) {
+    configured_by(&block(lab)).await
+}
+
+/// The same with the token of somebody else.
+pub async fn configured_as(lab: &Lab, api_token: &str) -> (Plugin, Core) {
+    let mut block = block(lab);
+    block["pve"]["api_token"] = json!(api_token);
+    configured_by(&block).await
+}
+
+async fn configured_by(block: &Value) -> (Plugin, Core) {
     let plugin = started().await;
     let core = core(&plugin).await;
-    core.configure(&block(lab)).await.expect("the lab is as its ready file says");
+    core.configure(block).await.expect("the lab is as its ready file says");
     (plugin, core)
 }

@@ -93,6 +93,26 @@ impl Cx {
     }
 }
 
+impl Cx {
+    /// Whether the login has some privileges on every guest, pool and storage, so that nobody has to look which of these a
+    /// change is about. Whoever cannot be asked is not blamed.
+    pub(crate) async fn may_everywhere(&self, privileges: &[&str]) -> bool {
+        let (Ok(pve), Some(memory)) = (self.pve(), self.memory()) else { return true };
+        if pve.client().identity() == "root@pam" {
+            return true;
+        }
+        let Ok(permissions) = memory.permissions(&pve).await else { return true };
+        let concerns = |path: &str| {
+            path == "/" || ["/vms", "/pool", "/storage"].iter().any(|area| path.starts_with(area))
+        };
+        permissions.contains_key("/")
+            && permissions
+                .iter()
+                .filter(|(path, _)| concerns(path))
+                .all(|(_, granted)| privileges.iter().all(|name| granted.get(*name) == Some(&true)))
+    }
+}
+
 impl Need {
     /// Other paths, where the privilege is enough too.
     pub(crate) fn or_on(mut self, paths: impl IntoIterator<Item = String>) -> Self {

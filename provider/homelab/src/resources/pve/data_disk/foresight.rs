@@ -32,6 +32,17 @@ pub(in crate::resources::pve) struct Wanted {
     pub found: Vec<(String, Holder)>,
     /// Whether there are others, which the same run makes.
     pub new: bool,
+    /// The disks among which those are.
+    pub possible: Vec<NewDisk>,
+}
+
+impl Wanted {
+    /// What all disks are alike in that the machine may get.
+    pub(in crate::resources::pve) fn alike<T: PartialEq>(&self, of: impl Fn(&NewDisk) -> T) -> Option<T> {
+        let (first, rest) = self.possible.split_first()?;
+        let first = of(first);
+        rest.iter().all(|disk| of(disk) == first).then_some(first)
+    }
 }
 
 impl Foresight<'_> {
@@ -53,12 +64,8 @@ impl Foresight<'_> {
         for (slot, holder) in disks {
             self.place(slot, holder, node.as_ref(), vm, plan);
         }
-        let new = match self.cx.ties() {
-            Some(ties) if wanted.new => ties.new_disks(node.as_ref()),
-            _ => Vec::new(),
-        };
-        self.movement(disks, &new, &after, vm, plan).await;
-        self.backups(disks, &new, &after, vm, plan).await;
+        self.movement(disks, &wanted.possible, &after, vm, plan).await;
+        self.backups(wanted, &after, vm, plan).await;
         Ok(())
     }
 
@@ -166,18 +173,11 @@ impl Foresight<'_> {
     }
 
     /// What backs up what.
-    async fn backups(
-        &self,
-        disks: &[(String, Holder)],
-        new: &[NewDisk],
-        after: &Value,
-        vm: Option<VmId>,
-        plan: &mut Plan<'_, Vm>,
-    ) {
+    async fn backups(&self, wanted: &Wanted, after: &Value, vm: Option<VmId>, plan: &mut Plan<'_, Vm>) {
+        let (disks, new) = (&wanted.found, &wanted.possible);
         let known = disks.iter().map(|(_, holder)| holder.record.tier);
-        let possible: BTreeSet<Option<BackupTier>> = new.iter().map(|disk| disk.tier).collect();
         // Which of the new disks it gets is not known, but they may all be alike.
-        let alike = possible.first().copied().flatten().filter(|_| possible.len() == 1);
+        let alike = wanted.alike(|disk| disk.tier).flatten();
         let tiers: BTreeSet<BackupTier> = known.chain(alike).collect();
         let strictest = BackupTier::strictest(tiers.iter().copied());
         let chosen: Option<PoolName> =
@@ -189,7 +189,8 @@ impl Foresight<'_> {
             return;
         }
         let list = list(disks, new);
-        if possible.iter().flatten().any(|tier| tier.is_backed_up()) && alike.is_none() {
+        let backed_up = new.iter().any(|disk| disk.tier.is_some_and(BackupTier::is_backed_up));
+        if backed_up && alike.is_none() {
             return plan.warn("data_disks", THROUGH_MACHINE, format!("{STRICTEST_OF_NEW}\n\n{list}"));
         }
         let Some(tier_pool) = strictest.pool() else { return };

@@ -1,6 +1,6 @@
 //! The machine that owns a data disk: finding it, and knowing that it is the one.
 
-use pve_client::{Cluster, Guest, NodeName, Params, Pve, VmAddress, VmConfig, VmId};
+use pve_client::{Cluster, Guest, NodeName, Params, Pve, StorageName, VmAddress, VmConfig, VmId};
 use tf_framework::prelude::*;
 
 use super::id::DataDiskId;
@@ -46,6 +46,12 @@ impl Holder {
     /// What its configuration says of the disk.
     pub(super) fn sight(&self) -> HolderSight {
         HolderSight::of(self.at.id, &self.config, self.record.clone())
+    }
+
+    /// The storage of its volume, if it has that.
+    pub(in crate::resources::pve) fn storage(&self) -> Option<StorageName> {
+        let sight = self.sight();
+        sight.volume()?.split_once(':')?.0.parse().ok()
     }
 
     /// How messages call the disk.

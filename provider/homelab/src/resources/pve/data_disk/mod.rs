@@ -26,9 +26,11 @@ mod work;
 
 use tf_framework::prelude::*;
 
+pub(super) use holder::Holder;
 pub(crate) use holder::{is_holder, whereabouts};
 pub(crate) use id::{DataDiskId, DataDiskReference};
 pub(crate) use model::DataDisk;
+pub(super) use model::Ownership;
 
 use crate::cx::Cx;
 

@@ -40,7 +40,14 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
 }
 
 async fn permissions(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
-    let needs = privileges::needs(plan.prior.as_ref(), plan.want().as_ref());
+    let used = plan.prior.as_ref().is_some_and(|prior| prior.user().is_some());
+    let cluster = match cx.pve() {
+        Ok(pve) if used && preflight::changes(plan) => {
+            Some(pve.cluster().await.explain::<DataDisk>(cx, "list what is in the cluster")?)
+        }
+        _ => None,
+    };
+    let needs = privileges::needs(plan.prior.as_ref(), plan.want().as_ref(), cluster.as_deref());
     cx.preflight(plan, &needs).await
 }
 

@@ -1,5 +1,8 @@
 //! What a login must be allowed for a change of a data disk: mostly what the holder, which is a machine, needs.
 
+use pve_client::{Cluster, VmId};
+
+use super::coverage::is_own;
 use super::model::DataDisk;
 use super::tier::BackupTier;
 use crate::preflight::{Need, need, need_below};
@@ -14,7 +17,11 @@ const HOLDER: [&[&str]; 5] = [
 ];
 
 /// What a plan needs.
-pub(super) fn needs(prior: Option<&DataDisk>, want: Option<&DataDisk>) -> Vec<Need> {
+pub(super) fn needs(
+    prior: Option<&DataDisk>,
+    want: Option<&DataDisk>,
+    cluster: Option<&Cluster>,
+) -> Vec<Need> {
     match (prior, want) {
         (None, Some(want)) => {
             let mut needs = vec![space(want)];
@@ -24,7 +31,13 @@ pub(super) fn needs(prior: Option<&DataDisk>, want: Option<&DataDisk>) -> Vec<Ne
             }
             needs
         }
-        (Some(prior), Some(want)) => change(prior, want),
+        (Some(prior), Some(want)) => {
+            let mut needs = change(prior, want);
+            if let (Some(user), Some(cluster)) = (prior.user(), cluster) {
+                needs.extend(of_user(cluster, user, prior, want));
+            }
+            needs
+        }
         (Some(prior), None) => [&["VM.Allocate"][..], &["VM.Config.Options"]]
             .into_iter()
             .filter_map(|any_of| on_holder(prior, any_of))
@@ -50,8 +63,52 @@ fn change(prior: &DataDisk, want: &DataDisk) -> Vec<Need> {
     {
         let pools = [before.pool(), after.pool()].into_iter().flatten();
         needs.extend(pools.map(|pool| need(format!("/pool/{pool}"), &["Pool.Allocate"])));
+        needs.extend(on_holder(prior, JOINS));
+        if before.is_backed_up() != after.is_backed_up() {
+            needs.extend(on_holder(prior, &["VM.Config.Disk"]));
+        }
     }
     needs
+}
+
+/// What the machine that uses a disk is changed by.
+fn of_user(cluster: &Cluster, user: VmId, prior: &DataDisk, want: &DataDisk) -> Vec<Need> {
+    // Companions that its machine may have.
+    let mut needs = vec![need("/", &["Sys.Audit"])];
+    let moves = prior.storage_name != want.storage_name;
+    let (before, after) = (prior.tier(), want.tier());
+    let is_backed_up = |tier: Option<BackupTier>| tier.map(BackupTier::is_backed_up);
+    if moves || prior.size_gib != want.size_gib || is_backed_up(before) != is_backed_up(after) {
+        needs.push(on_guest(cluster, user, &["VM.Config.Disk"]));
+    }
+    if moves {
+        needs.push(on_guest(cluster, user, &["VM.Config.Options"]));
+    }
+    let (Some(before), Some(after)) = (before, after) else { return needs };
+    let pool = cluster.guest(user).and_then(|guest| guest.pool.as_ref());
+    let present = pool.and_then(BackupTier::of_pool).unwrap_or(BackupTier::NONE);
+    if before == after {
+        return needs;
+    }
+    if is_own(pool) {
+        needs.push(need("/", &["Sys.Modify"]));
+    } else if present == before || BackupTier::strictest([present, after]) != present {
+        needs.push(on_guest(cluster, user, JOINS));
+    }
+    needs
+}
+
+/// What a guest needs that changes its pool.
+const JOINS: &[&str] = &["VM.Allocate", "Permissions.Modify"];
+
+/// A privilege on a guest, or on the pool in which it is.
+pub(in crate::resources::pve) fn on_guest(
+    cluster: &Cluster,
+    guest: VmId,
+    any_of: &'static [&'static str],
+) -> Need {
+    let pool = cluster.guest(guest).and_then(|guest| guest.pool.as_ref());
+    need(format!("/vms/{guest}"), any_of).or_on(pool.map(|pool| format!("/pool/{pool}")))
 }
 
 fn space(want: &DataDisk) -> Need {
@@ -91,13 +148,13 @@ mod tests {
 
     #[test]
     fn a_change_needs_only_what_it_does() {
-        let count = |prior: &DataDisk, want: &DataDisk| needs(Some(prior), Some(want)).len();
+        let count = |prior: &DataDisk, want: &DataDisk| needs(Some(prior), Some(want), None).len();
         let small = disk(1, "1");
         assert_eq!(count(&small, &small), 1);
         assert_eq!(count(&small, &disk(2, "1")), 3);
-        // Both pools.
-        assert_eq!(count(&small, &disk(1, "2")), 3);
-        assert_eq!(needs(None, Some(&small)).len(), HOLDER.len() + 1);
-        assert_eq!(needs(Some(&small), None).len(), 2);
+        // Both pools, and the holder that goes from one to the other.
+        assert_eq!(count(&small, &disk(1, "2")), 4);
+        assert_eq!(needs(None, Some(&small), None).len(), HOLDER.len() + 1);
+        assert_eq!(needs(Some(&small), None, None).len(), 2);
     }
 }

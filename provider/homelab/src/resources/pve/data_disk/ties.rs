@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use pve_client::{Cluster, NodeName, Pve, VmAddress, VmId};
+use pve_client::{Cluster, NodeName, Pve, StorageName, VmAddress, VmId};
 use tf_framework::prelude::*;
 
 use super::foresight::TIES;
@@ -53,13 +53,15 @@ struct Planned {
 
 /// A disk that the run makes.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct NewDisk {
+pub(in crate::resources::pve) struct NewDisk {
     /// Its name.
     pub name: String,
     /// Its node.
     pub node: Option<NodeName>,
     /// Its tier.
     pub tier: Option<BackupTier>,
+    /// Its storage, if a machine only refers to what is on it.
+    pub referred_on: Option<StorageName>,
     /// Whether it belongs to its holder, and no other node sees its storage.
     pub ties: bool,
 }
@@ -125,7 +127,7 @@ impl Ties {
     }
 
     /// The disks that the run makes, as far as a machine on a node could use them.
-    pub(super) fn new_disks(&self, node: Option<&NodeName>) -> Vec<NewDisk> {
+    pub(in crate::resources::pve) fn new_disks(&self, node: Option<&NodeName>) -> Vec<NewDisk> {
         let fits = |disk: &&NewDisk| {
             !disk.ties || node.is_none() || disk.node.is_none() || disk.node.as_ref() == node
         };
@@ -179,23 +181,21 @@ pub(super) fn ties(cluster: &Cluster, holder: &Holder) -> bool {
 
 /// Whether only its own node sees a disk's storage.
 pub(super) fn is_local(cluster: &Cluster, holder: &Holder) -> bool {
-    let sight = holder.sight();
-    let storage = sight.volume().and_then(|volume| volume.split_once(':'));
-    let storage = storage.and_then(|(name, _)| name.parse().ok());
-    storage.and_then(|storage| cluster.is_shared(&storage)) == Some(false)
+    holder.storage().and_then(|storage| cluster.is_shared(&storage)) == Some(false)
 }
 
 /// Notes a disk that a plan makes.
 pub(super) fn note(cx: &Cx, cluster: &Cluster, tier: Option<BackupTier>, plan: &Plan<'_, DataDisk>) {
     let Some(ties) = cx.ties() else { return };
     let text = |name: &str| plan.planned.attribute(name).as_str();
-    let storage = text("storage_name").and_then(|name| name.parse().ok());
-    let local = storage.and_then(|storage| cluster.is_shared(&storage)) == Some(false);
+    let storage: Option<StorageName> = text("storage_name").and_then(|name| name.parse().ok());
+    let local = storage.as_ref().and_then(|storage| cluster.is_shared(storage)) == Some(false);
     let is_kept = text("ownership").is_some_and(|owner| owner == Ownership::Holder.to_string());
     ties.disk(NewDisk {
         name: text("name").unwrap_or_default().to_owned(),
         node: text("node_name").and_then(|name| name.parse().ok()),
         tier,
+        referred_on: storage.filter(|_| is_kept),
         ties: local && is_kept && cluster.nodes.len() > 1,
     });
 }
@@ -208,7 +208,7 @@ pub(in crate::resources::pve) fn stays_free(cx: &Cx, planned: &Value) {
 }
 
 /// The ID that a machine is to have, if that is known.
-pub(super) fn id_of(planned: &Value) -> Option<VmId> {
+pub(in crate::resources::pve) fn id_of(planned: &Value) -> Option<VmId> {
     let id = planned.attribute("vm_id").as_number().and_then(Number::to_i64);
     id.and_then(|id| VmId::try_from(id).ok())
 }
@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     fn disk(name: &str, ties: bool) -> NewDisk {
-        NewDisk { name: name.to_owned(), node: "pve1".parse().ok(), tier: None, ties }
+        NewDisk { name: name.to_owned(), node: "pve1".parse().ok(), tier: None, referred_on: None, ties }
     }
 
     #[test]

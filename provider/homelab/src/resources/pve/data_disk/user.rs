@@ -19,8 +19,9 @@ use crate::errors::Explain as _;
 
 pub(in crate::resources::pve) use super::coverage::{Backups, is_own, tiers_of};
 pub(in crate::resources::pve) use super::foresight::{Foresight, Wanted};
+pub(in crate::resources::pve) use super::privileges::on_guest;
 pub(in crate::resources::pve) use super::tier::BackupTier as Tier;
-pub(in crate::resources::pve) use super::ties::stays_free;
+pub(in crate::resources::pve) use super::ties::{id_of, stays_free};
 
 /// How often a disk is tried that another machine of the same apply may be about to let go of, and how long apart.
 const TRIES: u32 = 20;

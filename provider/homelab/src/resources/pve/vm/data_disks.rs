@@ -3,6 +3,7 @@
 
 pub(super) mod backups;
 mod foresight;
+pub(super) mod privileges;
 
 use pve_client::{PoolName, Pve, VmAddress, VmConfig, VmId};
 use serde_json::json;

@@ -3,14 +3,14 @@
 //! Which setting needs which privilege is from qemu-server 9.2.6, `API2/Qemu.pm`. What only the source of a clone or the
 //! service itself knows is not looked at: the change tells it.
 
-use pve_client::{Params, VmConfig, VmId};
+use pve_client::{Params, PoolName, VmConfig, VmId};
 use tf_framework::prelude::*;
 
 use super::marker::Marker;
 use super::model::Vm;
 use super::named::Pair;
 use super::placement::Placement;
-use super::{config, ownership, slot};
+use super::{config, data_disks, ownership, slot};
 use crate::cx::Cx;
 use crate::preflight::{Need, need, need_below};
 
@@ -42,6 +42,21 @@ const PASSED_THROUGH: [&str; 5] = ["hostpci", "parallel", "serial", "usb", "virt
 /// What the agent needs: the first two are of Proxmox VE 9, the last is of 8.
 const AGENT: &[&str] = &["VM.GuestAgent.Audit", "VM.GuestAgent.Unrestricted", "VM.Monitor"];
 
+/// What a machine may need itself: whoever has these everywhere need not have them by its pool.
+const ON_MACHINES: [&str; 11] = [
+    "VM.Allocate",
+    "VM.Config.CDROM",
+    "VM.Config.CPU",
+    "VM.Config.Cloudinit",
+    "VM.Config.Disk",
+    "VM.Config.HWType",
+    "VM.Config.Memory",
+    "VM.Config.Network",
+    "VM.Config.Options",
+    "VM.Migrate",
+    "VM.PowerMgmt",
+];
+
 /// Adds an error for each privilege that the planned change needs and the login lacks.
 pub(super) async fn check(
     cx: &Cx,
@@ -49,16 +64,39 @@ pub(super) async fn check(
     restarts: bool,
     plan: &mut Plan<'_, Vm>,
 ) -> Result<()> {
-    let needs = match (plan.prior.clone(), plan.want()) {
-        (Some(prior), None) if plan.is_destroy() => destroy(&prior),
+    let needs = match (plan.prior.clone(), want(plan)) {
+        (Some(prior), None) if plan.is_destroy() => {
+            let mut needs = destroy(&prior);
+            if let Some(id) = id_of(&prior) {
+                needs.extend(data_disks::privileges::destroy(cx, &prior, id).await?);
+            }
+            needs
+        }
         (prior, Some(want)) => {
             let id = ownership::vm_id(cx.operation()).or_else(|| id_of(&want));
-            let change = Change { prior: prior.as_ref(), want: &want, id };
+            let present = match (id, cx.pve()) {
+                (Some(id), Ok(pve)) if !cx.may_everywhere(&ON_MACHINES).await => {
+                    pve.cluster().await.ok().and_then(|all| all.guest(id)?.pool.clone())
+                }
+                _ => None,
+            };
+            let change = Change { prior: prior.as_ref(), want: &want, id, present };
             change.needs(placement.moves, restarts)
         }
         _ => Vec::new(),
     };
     cx.preflight(plan, &needs).await
+}
+
+/// What is wanted. Data disks that the same run makes have no ID yet, and are not looked at here.
+fn want(plan: &Plan<'_, Vm>) -> Option<Vm> {
+    plan.want().or_else(|| {
+        let mut planned = plan.planned.clone();
+        if let Value::Object(attributes) = &mut planned {
+            attributes.insert("data_disks".to_owned(), Value::Null);
+        }
+        Vm::decode(&planned).ok().filter(|_| !plan.is_destroy())
+    })
 }
 
 fn id_of(vm: &Vm) -> Option<VmId> {
@@ -79,6 +117,8 @@ struct Change<'a> {
     prior: Option<&'a Vm>,
     want: &'a Vm,
     id: Option<VmId>,
+    /// The pool in which the machine is, also if the configuration chooses none.
+    present: Option<PoolName>,
 }
 
 impl Change<'_> {
@@ -136,7 +176,10 @@ impl Change<'_> {
             (Some(pool), Some(id)) => pool.or_on([format!("/vms/{id}")]),
             // Whatever ID it gets.
             (Some(pool), None) => pool.or_below("/vms"),
-            (None, Some(id)) => need(format!("/vms/{id}"), any_of),
+            (None, Some(id)) => {
+                let present = self.present.iter().map(|pool| format!("/pool/{pool}"));
+                need(format!("/vms/{id}"), any_of).or_on(present)
+            }
             (None, None) => need_below("/vms", any_of),
         }
     }
@@ -259,7 +302,7 @@ mod tests {
         let mut want = prior.clone();
         want.name = Some("b".to_owned());
         want.boot_order = Defaulted::Unknown;
-        let change = Change { prior: Some(&prior), want: &want, id: VmId::new(100).ok() };
+        let change = Change { prior: Some(&prior), want: &want, id: VmId::new(100).ok(), present: None };
         let keys: Vec<String> = change.changed().into_iter().map(|(key, _)| key).collect();
         assert_eq!(keys, ["name"]);
         assert_eq!(change.needs(false, false).len(), 1);

@@ -1,13 +1,14 @@
 //! What a plan says of a machine's data disks: that each goes to one machine, what backs it up, and what will not work.
 
-use pve_client::PoolName;
+use pve_client::Pve;
 use tf_framework::prelude::*;
 
-use super::backups;
+use super::privileges::Handling;
+use super::{backups, privileges};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
-use crate::preflight::need;
-use crate::resources::pve::data_disk::{DataDiskId, user};
+use crate::resources::pve::data_disk::DataDiskId;
+use crate::resources::pve::data_disk::user::{self, Wanted};
 use crate::resources::pve::vm::model::Vm;
 use crate::resources::pve::vm::{ownership, placement};
 
@@ -27,18 +28,51 @@ pub(in crate::resources::pve::vm) async fn plan(
                 .any(|name| before.attribute(name) != plan.planned.attribute(name))
     });
     claim(cx, plan, &after);
-    if !after.is_set() || unchanged && !moves {
+    if after.is_unknown() || unchanged && !moves {
         if before.is_none() {
             user::stays_free(cx, plan.planned);
         }
         return Ok(());
     }
     let Ok(pve) = cx.pve() else { return Ok(()) };
-    let mut wanted = user::Wanted::default();
+    let wanted = wanted(cx, &pve, &after, plan).await?;
+    let what = "list what is in the cluster";
+    if after.is_set() {
+        let cluster = pve.cluster().await.explain::<Vm>(cx, what)?;
+        let foresight = user::Foresight { cx, pve: &pve, cluster: &cluster };
+        foresight.tell(&wanted, plan.planned.clone(), before, plan).await?;
+    }
+    if cx.may_everywhere(&privileges::ALL).await {
+        return Ok(());
+    }
+    let cluster = pve.cluster().await.explain::<Vm>(cx, what)?;
+    let had = plan.prior.as_ref().and_then(|prior| prior.data_disks.clone()).unwrap_or_default();
+    let stays = |(slot, id): &(String, DataDiskId)| after_at(&after, slot) == Some(id.to_string());
+    let kept: BTreeMap<String, DataDiskId> = had.into_iter().filter(stays).collect();
+    let leaving = privileges::leaving(cx, &pve, plan.prior.as_ref(), &kept).await?;
+    let handling = Handling {
+        cluster: &cluster,
+        vm: ownership::vm_id(cx.operation()).or_else(|| user::id_of(plan.planned)),
+        pool: plan.planned.attribute("pool_name").as_str().and_then(|name| name.parse().ok()),
+        wanted: &wanted,
+        kept: &kept,
+        leaving: &leaving,
+    };
+    cx.preflight(plan, &handling.needs()).await
+}
+
+fn after_at(after: &Value, slot: &str) -> Option<String> {
+    let (_, id) = after.as_entries()?.iter().find(|(found, _)| found.as_str() == slot)?;
+    id.as_str().map(str::to_owned)
+}
+
+/// The disks that the machine is to have. One that is not there is an error of the plan.
+async fn wanted(cx: &Cx, pve: &Pve, after: &Value, plan: &mut Plan<'_, Vm>) -> Result<Wanted> {
+    let mut wanted = Wanted::default();
     for (slot, value) in after.as_entries().into_iter().flatten() {
         wanted.new |= value.is_unknown();
         let Some(id) = value.as_str().and_then(|text| text.parse::<DataDiskId>().ok()) else { continue };
-        match user::find(cx, &pve, &id).await? {
+        match user::find(cx, pve, &id).await? {
             Some(disk) => wanted.found.push((slot.clone(), disk)),
             None => {
                 let Error(messages) = user::unknown(&id).at(Path::from("data_disks").key(slot));
@@ -46,17 +80,11 @@ pub(in crate::resources::pve::vm) async fn plan(
             }
         }
     }
-    let cluster = pve.cluster().await.explain::<Vm>(cx, "list what is in the cluster")?;
-    let foresight = user::Foresight { cx, pve: &pve, cluster: &cluster };
-    foresight.tell(&wanted, plan.planned.clone(), before, plan).await?;
-    let pool: Option<PoolName> =
-        plan.planned.attribute("pool_name").as_str().and_then(|name| name.parse().ok());
-    let backed_up = wanted.found.iter().any(|(_, disk)| disk.record.tier.is_backed_up());
-    if !backed_up || !user::is_own(pool.as_ref()) {
-        return Ok(());
+    if let Some(ties) = cx.ties().filter(|_| wanted.new) {
+        let node = plan.planned.attribute("node_name").as_str().and_then(|name| name.parse().ok());
+        wanted.possible = ties.new_disks(node.as_ref());
     }
-    // For the companions of backup jobs.
-    cx.preflight(plan, &[need("/", &["Sys.Modify"])]).await
+    Ok(wanted)
 }
 
 /// A disk goes to one machine: two that plan to have it are told now.
