@@ -42,7 +42,8 @@ impl CalendarEvent {
     pub fn concerns(&self, now: Timestamp, zone: &Zone) -> Vec<Concern> {
         let mut concerns = Vec::new();
         match self.next_after(now, zone) {
-            None => concerns.push(Concern::NeverFires),
+            // Nothing else matters then.
+            None => return vec![Concern::NeverFires],
             Some(next) => concerns.extend(self.end(next, zone).map(|last| Concern::Ends { last })),
         }
         if self.bare_minutes {
