@@ -35,6 +35,11 @@ impl Bench {
         }
     }
 
+    /// From now on a user calls, or a token of one.
+    pub fn call_as(&mut self, who: &str) {
+        self.who = Principal(who.to_owned());
+    }
+
     /// Calls a method; `form` is a URL-encoded body or query.
     pub fn call(&mut self, verb: &str, path: &str, form: &str) -> Answer {
         self.send(verb, path, form, None)

@@ -55,6 +55,34 @@ fn replication_brings_the_disks_to_the_target_when_it_is_due() {
 }
 
 #[test]
+fn replication_wants_a_guest_another_node_and_the_privileges_on_it() {
+    let mut bench = replicated();
+    for (form, expected) in [
+        ("id=999-0&type=local&target=nope", "Guest '999' does not exist.\n"),
+        ("id=300-1&type=local&target=nope", "Target 'nope' does not exist.\n"),
+        ("id=300-1&type=local&target=pve1", "Source and target must not be identical\n"),
+        (
+            "id=300-1&type=local&target=pve3&source=pve2",
+            "Source 'pve2' does not match current node of guest '300' (pve1)\n",
+        ),
+    ] {
+        assert_eq!(bench.refused("POST", "/cluster/replication", form), expected, "{form}");
+    }
+    assert_eq!(bench.refused("PUT", "/cluster/replication/300-9", "rate=1"), "no such job '300-9'\n");
+    bench.ok("POST", "/access/users", "userid=reader@pve");
+    bench.call_as("reader@pve");
+    assert_eq!(bench.ok("GET", "/cluster/replication", ""), json!([]));
+    assert_eq!(
+        bench.refused("GET", "/cluster/replication/300-0", ""),
+        "Permission check failed (/vms/300, VM.Audit)\n"
+    );
+    assert_eq!(
+        bench.refused("PUT", "/cluster/replication/300-0", "rate=1"),
+        "Permission check failed (/vms/300, VM.Replicate)\n"
+    );
+}
+
+#[test]
 fn a_target_that_is_down_is_told_and_tried_again_soon() {
     let mut bench = replicated();
     bench.lab.switch_node("pve2", true);

@@ -33,8 +33,14 @@ fn shown(lab: &Lab, entry: &Entry) -> Value {
     Value::Object(shown)
 }
 
-fn list(lab: &mut Lab, _: &Request) -> Answer {
-    let entries = lab.file(FILE).entries;
+/// The guest that a job is about.
+fn path_of(id: &str) -> String {
+    format!("/vms/{}", id.split('-').next().unwrap_or_default())
+}
+
+fn list(lab: &mut Lab, request: &Request) -> Answer {
+    let mut entries = lab.file(FILE).entries;
+    entries.retain(|entry| lab.allows(&request.who, &path_of(&entry.id), &["VM.Audit"]));
     Ok(entries.iter().map(|entry| shown(lab, entry)).collect::<Vec<Value>>().into())
 }
 
@@ -42,18 +48,25 @@ fn missing(id: &str) -> Failure {
     Failure::died(format!("no such replication job '{id}'"))
 }
 
+/// What changes say instead.
+fn no_such_job(id: &str) -> Failure {
+    Failure::died(format!("no such job '{id}'"))
+}
+
 fn read(lab: &mut Lab, request: &Request) -> Answer {
     let id = request.params.text_or_empty("id");
     let file = lab.file(FILE);
-    Ok(shown(lab, file.get(id).ok_or_else(|| missing(id))?).into())
+    let entry = file.get(id).ok_or_else(|| missing(id))?;
+    lab.require(&request.who, &path_of(id), &["VM.Audit"])?;
+    Ok(shown(lab, entry).into())
 }
 
 /// What a change of a job needs: a privilege of its own on the guest, which 8.4 does not have yet.
 fn permit(lab: &Lab, request: &Request) -> Result<(), Failure> {
-    let guest = request.params.text_or_empty("id").split('-').next().unwrap_or_default();
+    let guest = path_of(request.params.text_or_empty("id"));
     match lab.release {
         Release::V8_4 => lab.require(&request.who, "/storage", &["Datastore.Allocate"]),
-        Release::V9_2 => lab.require(&request.who, &format!("/vms/{guest}"), &["VM.Replicate"]),
+        Release::V9_2 => lab.require(&request.who, &guest, &["VM.Replicate"]),
     }
 }
 
@@ -62,19 +75,22 @@ fn create(lab: &mut Lab, request: &Request) -> Answer {
     let params = &request.params;
     let target = params.text_or_empty("target");
     let id = params.text_or_empty("id");
+    let vmid = id.split('-').next().and_then(|text| text.parse::<u32>().ok()).unwrap_or_default();
+    let node = lab.node_of_guest(vmid).map(str::to_owned);
+    let node = node.ok_or_else(|| Failure::died(format!("Guest '{vmid}' does not exist.")))?;
     // A node on its own has no members that could be targets.
     if lab.cluster_name.is_none() || !lab.nodes.contains_key(target) {
         return Err(Failure::died(format!("Target '{target}' does not exist.")));
     }
-    let vmid = id.split('-').next().and_then(|text| text.parse::<u32>().ok()).unwrap_or_default();
-    let Some(vm) = lab.vms.get(&vmid) else {
-        return Err(Failure::died(format!("guest '{vmid}' does not exist")));
-    };
-    if vm.node == target {
-        return Err(Failure::died(format!("Source and target '{target}' are the same.")));
+    if let Some(source) = params.text("source").filter(|source| *source != node) {
+        let message = format!("Source '{source}' does not match current node of guest '{vmid}' ({node})");
+        return Err(Failure::died(message));
+    }
+    if node == target {
+        return Err(Failure::died("Source and target must not be identical"));
     }
     let mut entry = Entry::of(id, params.text_or_empty("type"), request, "id");
-    entry.options.entry("source".to_owned()).or_insert_with(|| vm.node.clone());
+    entry.options.entry("source".to_owned()).or_insert(node);
     if lab.file(FILE).get(id).is_some() {
         return Err(Failure::died(format!("replication job '{id}' already exists")));
     }
@@ -87,7 +103,7 @@ fn update(lab: &mut Lab, request: &Request) -> Answer {
     let id = request.params.text_or_empty("id");
     let file = lab.file_mut(FILE);
     file.check_digest(request)?;
-    file.get_mut(id).ok_or_else(|| missing(id))?.assign(request, &["id"]);
+    file.get_mut(id).ok_or_else(|| no_such_job(id))?.assign(request, &["id"]);
     Ok(Reply::nothing())
 }
 
@@ -96,7 +112,7 @@ fn delete(lab: &mut Lab, request: &Request) -> Answer {
     permit(lab, request)?;
     let id = request.params.text_or_empty("id").to_owned();
     let file = lab.file_mut(FILE);
-    let Some(entry) = file.get_mut(&id) else { return Err(missing(&id)) };
+    let Some(entry) = file.get_mut(&id) else { return Err(no_such_job(&id)) };
     if request.params.is_set("force") {
         file.remove(&id);
         return Ok(Reply::nothing());
