@@ -228,6 +228,34 @@ fn a_secret_is_sent_with_each_version_taken_back_when_it_goes_and_never_stored()
 }
 
 #[test]
+fn a_secret_that_was_refused_is_sent_by_the_next_apply() {
+    with_each_cli(|cli| {
+        if !cli::at_least(cli, (1, 11), (1, 11)) {
+            return;
+        }
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let pbs = |version: u32| {
+            storage(&format!(
+                "enabled = false\npbs = {{\n  server = \"192.0.2.98\"\n  datastore = \"d\"\n  password_wo = \"s{version}\"\n  \
+                 password_wo_version = {version}\n}}"
+            ))
+        };
+        workspace.configure(&lab.provider_block(), &pbs(1));
+        workspace.apply().ok();
+        workspace.configure(&lab.provider_block(), &pbs(2));
+        let fault = "{\"faults\":[{\"kind\":\"status\",\"status\":500,\"message\":\"no quorum\",\"method\":\"PUT\",\"path\":\"/storage/*\"}]}";
+        lab.request("POST", "/lab/faults", Some(fault));
+        workspace.apply().failed();
+        let before = lab.writes();
+        workspace.apply().ok();
+        assert_eq!(lab.writes(), before + 1, "the secret was never sent");
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
+    });
+}
+
+#[test]
 fn a_backup_server_is_given_keys_that_are_missed_when_they_go() {
     with_each_cli(|cli| {
         if !cli::at_least(cli, (1, 11), (1, 11)) {

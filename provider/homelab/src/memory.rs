@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use crate::resources::backup::TierNames;
 use crate::resources::backup::tier_number::TierNumber;
+use crate::resources::pve::token::Token;
 use crate::resources::pve::vm::PassedThrough;
 
 /// Answers of the service, by what they are about. Who asks while another does waits for that one's answer.
@@ -57,6 +58,7 @@ pub(crate) struct Memory {
     tier_names: Once<(), TierNames>,
     planned_tiers: SyncMutex<BTreeMap<TierNumber, Option<String>>>,
     secrets: SyncMutex<BTreeMap<TokenId, Secret>>,
+    rotations: SyncMutex<BTreeMap<TokenId, Token>>,
     expected: SyncMutex<BTreeSet<Expected>>,
     bridges: Once<NodeName, BTreeSet<InterfaceName>>,
     mappings: Once<MappingKind, Vec<Mapping>>,
@@ -233,6 +235,21 @@ impl Memory {
     /// The secret of a token that this run has made.
     pub(crate) fn secret(&self, token: &TokenId) -> Option<Secret> {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
+    }
+
+    /// Notes what a token was before its rotation began.
+    pub(crate) fn begin_rotation(&self, token: TokenId, before: Token) {
+        self.rotations.lock().unwrap_or_else(PoisonError::into_inner).insert(token, before);
+    }
+
+    /// Notes that the rotation of a token is done.
+    pub(crate) fn end_rotation(&self, token: &TokenId) {
+        self.rotations.lock().unwrap_or_else(PoisonError::into_inner).remove(token);
+    }
+
+    /// What a token was before a rotation that has not ended, and so still is.
+    pub(crate) fn before_rotation(&self, token: &TokenId) -> Option<Token> {
+        self.rotations.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
     }
 
     /// Notes what this run plans to make. What depends on it is planned after it, and so learns of it.

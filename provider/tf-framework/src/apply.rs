@@ -10,7 +10,7 @@ use crate::plan_steps::{same_for_service, without_timeouts};
 use crate::read::Worker;
 use crate::secrets::redact;
 use crate::server::Inner;
-use crate::settle::{add_former, fill_unknown, mask_create_only, with_write_only};
+use crate::settle::{add_former, fill_unknown, keep_versions, mask_create_only, with_write_only};
 use crate::value::Value;
 use crate::verbs::{Verb, bounded};
 
@@ -134,6 +134,7 @@ impl Apply<'_> {
                 let mut hint = self.r.planned_state.clone();
                 fill_unknown(&self.worker.schema.attributes, &mut hint, prior);
                 add_former(&self.worker.schema.attributes, &mut hint, prior);
+                keep_versions(&self.worker.schema.attributes, &mut hint, prior);
                 let look = self.worker.last_look(&id, &hint, &self.operation.private_bytes()).await;
                 (look.ok().flatten().unwrap_or_else(|| prior.clone()), diagnostics)
             }

@@ -159,6 +159,26 @@ pub(crate) fn fill_unknown(attributes: &[Attribute], planned: &mut Value, prior:
     }
 }
 
+/// Gives the versions of secrets back the values they had: a change that failed may not have sent them, and the service
+/// tells no version. Sending once more does no harm.
+pub(crate) fn keep_versions(attributes: &[Attribute], planned: &mut Value, prior: &Value) {
+    let Value::Object(entries) = planned else { return };
+    for attribute in attributes {
+        if attribute.write_only {
+            let version = format!("{}_version", attribute.name);
+            if let Some(value) = entries.get_mut(&version) {
+                *value = prior.attribute(&version).clone();
+            }
+        }
+        let Some((nesting, nested)) = attribute.nested() else { continue };
+        let Some(value) = entries.get_mut(&attribute.name) else { continue };
+        let prior = prior.attribute(&attribute.name);
+        visit(nesting, nested, value, [prior], Unknowns::Open, |item, [prior]| {
+            keep_versions(nested, item, prior)
+        });
+    }
+}
+
 /// Adds the named elements that only the state before has: after a failed update they may still be there.
 pub(crate) fn add_former(attributes: &[Attribute], planned: &mut Value, prior: &Value) {
     let (Value::Object(entries), Value::Object(_)) = (planned, prior) else { return };

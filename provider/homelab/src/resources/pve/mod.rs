@@ -25,7 +25,7 @@ mod schedule;
 pub(crate) mod snapshot;
 mod storage;
 pub(crate) mod text;
-mod token;
+pub(crate) mod token;
 mod token_reference;
 mod token_rotation;
 pub(crate) mod usb_mapping;

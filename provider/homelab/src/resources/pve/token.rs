@@ -232,6 +232,9 @@ impl Resource for Token {
 
     async fn read(cx: &Cx, told: &TokenReference, prior: Option<&Self>) -> Result<Option<Self>> {
         let (pve, id) = (cx.pve()?, &told.id);
+        // What an update asked for is not so when the rotation in it failed.
+        let before = cx.memory().and_then(|memory| memory.before_rotation(id));
+        let prior = before.as_ref().or(prior);
         let Some(all) = object(id).read::<Self, _>(cx, pve.tokens(&id.user)).await? else { return Ok(None) };
         let wanted = prior.map_or_else(|| id.clone(), Self::in_use);
         let in_use = all.iter().find(|token| token.id == wanted).cloned();
@@ -245,6 +248,10 @@ impl Resource for Token {
     async fn update(cx: &Cx, id: &TokenReference, change: Change<'_, Self>) -> Result<()> {
         let (pve, id, want, in_use) = (cx.pve()?, &id.id, change.want, change.prior.in_use());
         let what = format!("change token {:?}", id.to_string());
+        let rotation = cx.memory().filter(|_| Self::rotates(&change));
+        if let Some(memory) = rotation {
+            memory.begin_rotation(id.clone(), change.prior.clone());
+        }
         if change.prior.wire(id) != want.wire(id) {
             for known in change.prior.token_ids.known().into_iter().flatten() {
                 let wire = want.wire(known);
@@ -256,6 +263,7 @@ impl Resource for Token {
             let secret = prepare(&pve, &want.wire(&next)).await.explain::<Self>(cx, &what)?;
             if let Some(memory) = cx.memory() {
                 memory.keep_secret(next, secret);
+                memory.end_rotation(id);
             }
         } else if let Some(spare) = spare(id).filter(|spare| want.lacks(spare, change.prior)) {
             // Nobody needs its secret before the next rotation, which gives it a new one.
