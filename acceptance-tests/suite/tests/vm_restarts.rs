@@ -135,3 +135,41 @@ fn the_default_type_of_a_cpu_is_named_without_a_restart_and_imported_quietly() {
         workspace.destroy().ok();
     });
 }
+
+#[test]
+fn what_only_a_stopped_machine_does_is_refused_by_the_plan_if_it_may_not_stop() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let disk = "storage_name = \"local-lvm\", size_gib = 1";
+        let before = format!(
+            "disks = {{ ide0 = {{ {disk} }} }}\n  cloud_init = {{ slot = \"ide2\", storage_name = \"local-lvm\" }}\n  \
+             tpm_state = {{ storage_name = \"local-lvm\" }}"
+        );
+        workspace.configure(&lab.provider_block(), &vm(&before));
+        workspace.apply().ok();
+        let drive = "cdroms = { ide0 = {} }";
+        for (from, to) in [
+            (&*format!("disks = {{ ide0 = {{ {disk} }} }}"), drive),
+            ("slot = \"ide2\"", "slot = \"ide3\""),
+            ("tpm_state = { storage_name = \"local-lvm\" }", "tpm_state = { storage_name = \"shared\" }"),
+        ] {
+            let after = before.replace(from, to);
+            assert_ne!(after, before);
+            let waiting = vm(&format!("{after}\n  reboot_when_needed = false"));
+            workspace.configure(&lab.provider_block(), &waiting);
+            let writes = lab.writes();
+            let plan = workspace.plan().failed().prose();
+            assert!(plan.contains("VM has to be stopped"), "{to}: {plan}");
+            assert_eq!(lab.writes(), writes);
+        }
+        let all = before
+            .replace(&format!("disks = {{ ide0 = {{ {disk} }} }}"), drive)
+            .replace("\"ide2\"", "\"ide3\"");
+        workspace.configure(&lab.provider_block(), &vm(&all));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert!(lab.runs(&here()));
+        workspace.destroy().ok();
+    });
+}

@@ -222,7 +222,7 @@ pub(super) fn change(label: &str, first: &mut Json, second: &mut Json) {
         let is_hot = unplugs && (slot.starts_with("scsi") || slot.starts_with("virtio"));
         !is_hot && is_set(disk, "import_from") && is_set(disk, "size_gib")
     });
-    if grows || !lets_go {
+    if grows || !lets_go || needs_stop(first, second) {
         unset(second, "reboot_when_needed");
     }
     // Documents that are not changed are not on the disc, which is what an import knows.
@@ -260,6 +260,21 @@ pub(super) fn change(label: &str, first: &mut Json, second: &mut Json) {
     } else {
         second["node_name"] = place;
     }
+}
+
+/// Whether something changes that only a stopped machine does.
+fn needs_stop(first: &Json, second: &Json) -> bool {
+    let swaps = |before: &str, after: &str| {
+        let taken = keys(second, after);
+        keys(first, before).iter().any(|slot| taken.contains(slot))
+    };
+    let differs = |object: &str, name: &str| {
+        is_set(first, object) && is_set(&second[object], name) && first[object][name] != second[object][name]
+    };
+    swaps("disks", "cdroms")
+        || swaps("cdroms", "disks")
+        || differs("cloud_init", "slot")
+        || differs("tpm_state", "storage_name")
 }
 
 /// Whether a running machine takes disks and gives them.

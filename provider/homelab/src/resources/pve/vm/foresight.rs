@@ -231,11 +231,6 @@ fn drives_at_start(before: &Value, after: &Value) -> Vec<Path> {
     waiting
 }
 
-/// Whether a data disk leaves a slot that a running machine does not let go of.
-fn keeps_data_disk(path: &Path, old: &Value) -> bool {
-    path.to_string().starts_with("data_disks[") && old.is_set()
-}
-
 /// What waits for the next start, if the machine runs.
 fn restart(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
     let after = plan.planned.clone();
@@ -271,8 +266,8 @@ fn restart(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
         if same_settings(old, new) || path == Path::from("cpu").then("type") && cpu::same_type(old, new) {
             continue;
         }
-        if !reboots && keeps_data_disk(&path, old) {
-            plan.error("data_disks", "VM has to be stopped", kept_data_disk(&path, before));
+        if !reboots && let Some(why) = needs_stop(&path, before, &after) {
+            plan.error(blame(&path, new), "VM has to be stopped", why);
             continue;
         }
         restarts |= reboots;
@@ -290,13 +285,37 @@ fn restart(before: &Value, plan: &mut Plan<'_, Vm>) -> bool {
     restarts
 }
 
-fn kept_data_disk(path: &Path, before: &Value) -> String {
-    format!(
-        "{} runs and has no `disk` in its `hotplug`, so it lets go of `{path}` only when it stops, and nothing else may have \
-         the volume until then. It is not to be restarted, because `reboot_when_needed` is `false`. Set that to `true` or \
-         `started` to `false` for this change, or add `disk` to `hotplug` and apply that first.",
+/// Why a change cannot even wait for the next start of a machine, if so.
+fn needs_stop(path: &Path, before: &Value, after: &Value) -> Option<String> {
+    let (old, new) = (before.at(path), after.at(path));
+    let swaps = |map: &str, other: &str| {
+        let mut slots = entries(after, map).map(|(slot, _)| slot);
+        slots.any(|slot| {
+            *path == Path::from(map).key(slot) && before.at(&Path::from(other).key(slot)).is_set()
+        })
+    };
+    let storage = |tpm: &Value| tpm.attribute("storage_name").as_str().map(str::to_owned);
+    let why = match path.to_string().as_str() {
+        text if text.starts_with("data_disks[") && old.is_set() => {
+            "and has no `disk` in its `hotplug`, so it lets go of this data disk only when it stops, and nothing else may have \
+             the volume until then"
+        }
+        "cloud_init.slot" if old.is_set() && new.is_set() => {
+            "and a drive for cloud-init changes its slot only when it is off"
+        }
+        "tpm_state" if storage(old).zip(storage(new)).is_some_and(|(old, new)| old != new) => {
+            "and the state of a TPM changes its storage only when it is off"
+        }
+        _ if swaps("disks", "cdroms") || swaps("cdroms", "disks") => {
+            "and a disk takes the place of a CD drive, or the other way round, only when it is off"
+        }
+        _ => return None,
+    };
+    Some(format!(
+        "{} runs, {why} (`{path}`). It is not to be restarted, because `reboot_when_needed` is `false`. Set that to `true` or \
+         `started` to `false` for this change.",
         machine(before)
-    )
+    ))
 }
 
 /// What a running machine does not do with a setting.
