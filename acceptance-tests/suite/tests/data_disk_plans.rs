@@ -178,3 +178,25 @@ fn what_moves_a_machine_is_told_in_the_first_plan_that_a_data_disk_stays_behind(
         assert!(lab.vms().is_empty());
     });
 }
+
+#[test]
+fn a_machines_own_disks_follow_a_disk_that_leaves_its_backups_in_one_apply() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        lab.request("POST", "/api2/json/pools", Some("{\"poolid\":\"tier-1\"}"));
+        let workspace = Workspace::new(cli);
+        let body = "node_name = \"pve1\"\n  vm_id = 500\n  disks = { scsi0 = { storage_name = \"shared\", size_gib = 1 } }";
+        for (tier, left_out) in [("1", true), ("0", false), ("1", true)] {
+            let resources =
+                stack("shared", body, "").replace("backup_tier = 1", &format!("backup_tier = {tier}"));
+            workspace.configure(&lab.provider_block(), &resources);
+            workspace.apply().ok();
+            workspace.plan_is_empty();
+            let config = lab.get("/api2/json/nodes/pve1/qemu/500/config")["data"].clone();
+            let own = config["scsi0"].as_str().unwrap_or_default();
+            assert_eq!(own.contains("backup=0"), left_out, "tier {tier}: {config}");
+        }
+        workspace.destroy().ok();
+        assert!(lab.vms().is_empty());
+    });
+}

@@ -93,6 +93,8 @@ async fn whatever_a_held_disk_needs_is_told_by_the_plan() {
             ("attach", with.clone(), json!({})),
             ("grow", with.clone(), json!({ "size_gib": 3 })),
             ("go to another tier", with.clone(), json!({ "backup_tier": "3" })),
+            ("go out of backups", with.clone(), json!({ "backup_tier": "0" })),
+            ("come into backups", with.clone(), json!({ "backup_tier": "1" })),
             ("move", with, json!({ "storage_name": "local-lvm" })),
             ("detach", bare, json!({})),
             ("destroy the machine", None, json!({})),

@@ -233,6 +233,10 @@ async fn change_tier(
     let cluster = pve.cluster().await.explain::<DataDisk>(cx, "list what is in the cluster")?;
     check_pool(cx, &cluster, plan);
     let Some(user) = prior.user() else { return Ok(()) };
+    let was_backed_up = prior.tier().is_some_and(BackupTier::is_backed_up);
+    if let Some(ties) = cx.ties().filter(|_| was_backed_up != wanted.is_backed_up()) {
+        ties.flip(user);
+    }
     let chosen = cluster.guest(user).and_then(|guest| guest.pool.as_ref()).filter(|pool| is_own(Some(pool)));
     let what = match (wanted.pool(), chosen) {
         (None, _) => {

@@ -3,7 +3,7 @@
 use pve_client::{Cluster, VmId};
 
 use super::coverage::is_own;
-use super::model::DataDisk;
+use super::model::{DataDisk, Ownership};
 use super::tier::BackupTier;
 use crate::preflight::{Need, need, need_below};
 
@@ -78,8 +78,16 @@ fn of_user(cluster: &Cluster, user: VmId, prior: &DataDisk, want: &DataDisk) -> 
     let moves = prior.storage_name != want.storage_name;
     let (before, after) = (prior.tier(), want.tier());
     let is_backed_up = |tier: Option<BackupTier>| tier.map(BackupTier::is_backed_up);
-    if moves || prior.size_gib != want.size_gib || is_backed_up(before) != is_backed_up(after) {
+    let is_tuned = is_backed_up(before) != is_backed_up(after);
+    if moves || prior.size_gib != want.size_gib || is_tuned {
         needs.push(on_guest(cluster, user, &["VM.Config.Disk"]));
+    }
+    if is_tuned && prior.owner() == Ownership::Holder {
+        // The machine refers to a volume that is not its own.
+        needs.push(need(
+            format!("/storage/{}", prior.storage_name),
+            &["Datastore.Audit", "Datastore.Allocate"],
+        ));
     }
     if moves {
         needs.push(on_guest(cluster, user, &["VM.Config.Options"]));

@@ -49,6 +49,8 @@ struct Planned {
     machines: Vec<(Option<VmId>, Option<Tied>)>,
     /// Whose moves are planned, and whether it was said already that a disk is in the way.
     moved: Vec<(VmId, Mobility, bool)>,
+    /// Machines whose data disks come into backups or leave them where they are.
+    flipped: BTreeSet<VmId>,
 }
 
 /// A disk that the run makes.
@@ -141,6 +143,16 @@ impl Ties {
             let moved = planned.moved.iter().filter(|(of, _, told)| Some(*of) == vm && !told);
             moved.map(|(_, mobility, _)| *mobility).collect()
         })
+    }
+
+    /// Notes that a disk in use comes into backups or leaves them: its machine's own disks have to follow.
+    pub(super) fn flip(&self, vm: VmId) {
+        self.planned(|planned| planned.flipped.insert(vm));
+    }
+
+    /// Whether a machine's own disks have to follow a disk of another tier.
+    pub(in crate::resources::pve) fn is_flipped(&self, vm: VmId) -> bool {
+        self.planned(|planned| planned.flipped.contains(&vm))
     }
 
     fn of(&self, vm: VmId) -> Option<Option<Tied>> {

@@ -68,6 +68,10 @@ pub(super) async fn settle(
         let mut backups = Backups::default();
         let before = work.holder.record.former_tier.unwrap_or(tier);
         backups.after(cx, pve, at, before).await?;
+        // The machine is planned once more before it is changed, and has to know.
+        if let Some(ties) = cx.ties().filter(|_| before.is_backed_up() != tier.is_backed_up()) {
+            ties.flip(at.id);
+        }
         // One that has left a pool of the user's own may have companions still.
         if !backups.is_in_own_pool() {
             companions::settle(cx, pve, at.id, BackupTier::NONE, true).await?;

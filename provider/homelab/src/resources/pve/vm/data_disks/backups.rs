@@ -7,7 +7,7 @@ use super::ATTEMPTS;
 use crate::cx::Cx;
 use crate::resources::pve::vm::machine::Machine;
 use crate::resources::pve::vm::model::Vm;
-use crate::resources::pve::vm::{disk, slot};
+use crate::resources::pve::vm::{disk, ownership, slot};
 
 /// How far the machine's backups were changed for the sake of data disks; kept beside the state until they are changed
 /// back.
@@ -34,6 +34,12 @@ fn note_named(cx: &Cx, slots: &BTreeSet<String>) {
     cx.operation().set_private(NAMED, noted);
 }
 
+/// Whether a data disk comes into backups or leaves them in this run while the machine has it.
+fn is_flipped(cx: &Cx) -> bool {
+    let vm = ownership::vm_id(cx.operation());
+    vm.zip(cx.ties()).is_some_and(|(vm, ties)| ties.is_flipped(vm))
+}
+
 fn has_none(vm: &Value) -> bool {
     let disks = vm.attribute("data_disks");
     !disks.is_unknown() && disks.as_entries().is_none_or(BTreeMap::is_empty)
@@ -44,7 +50,9 @@ fn has_none(vm: &Value) -> bool {
 pub(in crate::resources::pve::vm) fn plan(cx: &Cx, before: Option<&Value>, plan: &mut Plan<'_, Vm>) {
     let follows = match before {
         Some(before) => {
-            mend(cx, before, plan) || before.attribute("data_disks") != plan.planned.attribute("data_disks")
+            mend(cx, before, plan)
+                || is_flipped(cx)
+                || before.attribute("data_disks") != plan.planned.attribute("data_disks")
         }
         None => !has_none(plan.planned),
     };
