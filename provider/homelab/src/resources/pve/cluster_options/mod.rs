@@ -271,6 +271,7 @@ impl Resource for ClusterOptions {
 
     fn validate(config: &Value, out: &mut Diagnostics) {
         Scheduling::validate(config, out);
+        NextId::validate(config, out);
     }
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {

@@ -1,5 +1,7 @@
 //! The options that are property strings on the wire.
 
+use std::net::IpAddr;
+
 use pve_client::{PropertyString, Settings};
 use tf_framework::prelude::*;
 
@@ -11,7 +13,7 @@ pub struct Traffic {
     pub r#type: String,
 
     /// Network to use, as a CIDR.
-    #[schema(wire = "network")]
+    #[schema(wire = "network", validate = matches("a network with the length of its prefix, such as 192.0.2.0/24", is_cidr))]
     pub network: Option<String>,
 }
 
@@ -121,6 +123,32 @@ pub(super) fn set_of(text: &str) -> BTreeSet<String> {
     text.split(';').filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
+fn is_cidr(text: &str) -> bool {
+    let Some((address, length)) = text.split_once('/') else { return false };
+    let (Ok(address), Ok(length)) = (address.parse::<IpAddr>(), length.parse::<u8>()) else { return false };
+    length <= if address.is_ipv4() { 32 } else { 128 }
+}
+
+impl NextId {
+    /// The range has to hold an ID.
+    pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
+        let bound =
+            |name: &str| config.attribute("next_id").attribute(name).as_number().and_then(Number::to_i64);
+        if let (Some(lower), Some(upper)) = (bound("lower"), bound("upper"))
+            && lower >= upper
+        {
+            out.error(
+                "next_id",
+                "Range is empty",
+                format!(
+                    "The lowest ID, {lower}, is not below {upper}, which is the first that is too high, so no new guest would \
+                     get one. Raise `upper` or lower `lower`."
+                ),
+            );
+        }
+    }
+}
+
 impl Traffic {
     pub(super) fn wire(&self) -> PropertyString {
         properties([("type", Some(self.r#type.clone())), ("network", self.network.clone())])
@@ -204,5 +232,30 @@ impl TagStyle {
             ordering: text.value("ordering").map(str::to_owned),
             shape: text.value("shape").map(str::to_owned),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_of_ids_holds_one() {
+        let said = |lower: i64, upper: i64| {
+            let range = Value::object([("lower", lower.into()), ("upper", upper.into())]);
+            let mut out = Diagnostics::new();
+            NextId::validate(&Value::object([("next_id", range)]), &mut out);
+            out.0.len()
+        };
+        assert_eq!([said(1000, 2000), said(1000, 1001), said(1000, 1000), said(2000, 1000)], [0, 0, 1, 1]);
+        let mut out = Diagnostics::new();
+        NextId::validate(&Value::object([("next_id", Value::Null)]), &mut out);
+        assert!(out.0.is_empty());
+    }
+
+    #[test]
+    fn a_network_has_the_length_of_its_prefix() {
+        assert!(["10.0.0.0/24", "fd00::/64"].iter().all(|text| is_cidr(text)));
+        assert!(["10.0.0.0", "10.0.0.0/33", "lan/24", "10.0.0.0/"].iter().all(|text| !is_cidr(text)));
     }
 }

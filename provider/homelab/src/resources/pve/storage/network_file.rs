@@ -13,7 +13,7 @@ pub struct Nfs {
     pub server: String,
 
     /// Path that the server exports. A change replaces the definition.
-    #[schema(wire = "export", replace)]
+    #[schema(wire = "export", replace, validate = matches("an absolute path", |text: &str| text.starts_with('/')))]
     pub export: String,
 
     /// Mount options, such as `vers=4.2,soft`.
