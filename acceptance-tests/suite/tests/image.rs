@@ -45,7 +45,8 @@ fn an_image_from_a_url_lives_is_imported_and_leaves_nothing() {
         let before = on_shared(&lab);
         let disk = qcow2(64);
         let (url, checksum) = (files.put("debian.qcow2", &disk), sha256(&disk));
-        let configuration = image(&format!("url = \"{url}\"\nchecksum = \"{checksum}\""));
+        let configuration =
+            image(&format!("url = \"{url}\"\nchecksum = \"{checksum}\"\nverify_certificate = false"));
         workspace.configure(&lab.provider_block(), &configuration);
         workspace.apply().ok();
         workspace.plan_is_empty();
@@ -53,11 +54,12 @@ fn an_image_from_a_url_lives_is_imported_and_leaves_nothing() {
         assert_eq!(state["volume_id"], "shared:import/debian.qcow2");
         assert_eq!((&state["size_bytes"], &state["intact"]), (&json!(4096), &json!(true)));
 
-        // The same content from elsewhere is no transfer.
+        // The same content from elsewhere, or from one to be trusted, is no transfer.
         let served = files.served();
         let mirror = files.put("mirror.qcow2", &disk);
-        let moved =
-            image(&format!("file_name = \"debian.qcow2\"\nurl = \"{mirror}\"\nchecksum = \"{checksum}\""));
+        let moved = image(&format!(
+            "file_name = \"debian.qcow2\"\nurl = \"{mirror}\"\nchecksum = \"{checksum}\"\nverify_certificate = true"
+        ));
         workspace.configure(&lab.provider_block(), &moved);
         workspace.apply().ok();
         workspace.plan_is_empty();
@@ -71,7 +73,9 @@ fn an_image_from_a_url_lives_is_imported_and_leaves_nothing() {
 
         // An import that is told where the file is from has nothing left to note.
         workspace.forget(ADDRESS).ok();
-        let told = format!("pve1/shared:import/debian.qcow2 url={mirror} checksum={checksum}");
+        let told = format!(
+            "pve1/shared:import/debian.qcow2 url={mirror} checksum={checksum} verify_certificate=true"
+        );
         workspace.import(ADDRESS, &told).ok();
         workspace.plan_is_empty();
         workspace.destroy().ok();

@@ -195,3 +195,32 @@ fn vanished(id: &ImageId) -> Error {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_told_whom_to_trust_only_if_that_was_said() {
+        let mut image = Image {
+            node_name: "pve1".parse().unwrap(),
+            storage_name: "local".parse().unwrap(),
+            content: "iso".to_owned(),
+            file_name: Defaulted::Null,
+            url: Some("https://images.example/a.iso".to_owned()),
+            source_file: None,
+            checksum: None,
+            allow_unverified: Defaulted::Null,
+            verify_certificate: None,
+            compression: None,
+            volume_id: Computed::Unknown,
+            size_bytes: Computed::Unknown,
+            intact: Computed::Unknown,
+        };
+        assert_eq!(more(&image), Params::new());
+        image.verify_certificate = Some(false);
+        assert_eq!(more(&image), Params::new().set("verify-certificates", 0));
+        image.verify_certificate = Some(true);
+        assert_eq!(more(&image), Params::new().set("verify-certificates", 1));
+    }
+}
