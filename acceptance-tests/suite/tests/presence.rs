@@ -141,13 +141,15 @@ fn what_a_machine_names_is_told_unless_it_is_there_or_made_before() {
     });
 }
 
+fn acl(label: &str, body: &str) -> String {
+    format!("resource \"homelab_pve_acl\" \"{label}\" {{\n{body}\n}}\n")
+}
+
 #[test]
-fn whom_and_what_an_entry_names_is_told_unless_it_is_there_or_made_before() {
+fn whom_an_entry_names_has_to_be_there() {
     with_each_cli(|cli| {
         let lab = Lab::start();
         let workspace = Workspace::new(cli);
-        let acl =
-            |label: &str, body: &str| format!("resource \"homelab_pve_acl\" \"{label}\" {{\n{body}\n}}\n");
         let named = acl("user", "path = \"/vms\"\nrole = \"Opsmen\"\nuser_id = \"ghost@pve\"")
             + &acl("group", "path = \"/vms\"\nrole = \"PVEAuditor\"\ngroup = \"ghosts\"")
             + &acl("token", "path = \"/vms\"\nrole = \"PVEAuditor\"\ntoken_id = \"root@pam!ghost\"")
@@ -180,6 +182,14 @@ fn whom_and_what_an_entry_names_is_told_unless_it_is_there_or_made_before() {
             let count = asked.iter().filter(|call| call["path"].as_str() == Some(&path)).count();
             assert!(count <= 2, "{list} was asked for {count} times by a validation and a plan");
         }
+    });
+}
+
+#[test]
+fn an_entry_for_a_path_that_leads_nowhere_is_told() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
         for (path, said) in [
             ("/pool/nowhere", "no pool \"nowhere\""),
             ("/storage/nowhere", "no storage \"nowhere\""),
@@ -194,8 +204,14 @@ fn whom_and_what_an_entry_names_is_told_unless_it_is_there_or_made_before() {
             let plan = workspace.plan().prose();
             assert!(plan.contains("Path leads nowhere") && plan.contains(said), "{plan}");
         }
+    });
+}
 
-        // Nobody is told of what the same run makes first, nor of what is there.
+#[test]
+fn nobody_is_told_of_what_the_same_run_makes_first_nor_of_what_is_there() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
         let made = "resource \"homelab_pve_role\" \"r\" {\n  name = \"Opsmen\"\n  privileges = [\"VM.Audit\"]\n}\n\
                     resource \"homelab_pve_group\" \"g\" {\n  name = \"ops\"\n}\n\
                     resource \"homelab_pve_pool\" \"p\" {\n  name = \"web\"\n}\n\
