@@ -63,6 +63,39 @@ fn a_node_without_enough_memory_is_told() {
 }
 
 #[test]
+fn data_disks_count_as_the_disks_of_machines_do() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        lab.request("POST", "/lab/storage", Some("{\"storage\": \"local-lvm\", \"bytes\": 10737418240}"));
+        let disks = |gib: u32| {
+            format!(
+                "resource \"homelab_pve_data_disk\" \"this\" {{\n  count = 2\n  name = \"disk-${{count.index}}\"\n  \
+                 node_name = \"pve1\"\n  storage_name = \"local-lvm\"\n  size_gib = {gib}\n  backup_tier = 0\n  \
+                 deletion_protection = false\n}}\n"
+            )
+        };
+        workspace.configure(&lab.provider_block(), &disks(6));
+        let told = workspace.plan().prose();
+        assert!(
+            told.contains("has 10 GiB free of 10 GiB. This data disk asks for 6 GiB more, and what else this plan makes for 6 GiB"),
+            "{told}"
+        );
+        workspace.configure(&lab.provider_block(), &disks(4));
+        let told = workspace.apply().ok().prose();
+        assert!(!told.contains("short of space"), "{told}");
+        // What is there already is not asked for again.
+        workspace.configure(&lab.provider_block(), &disks(5));
+        let told = workspace.plan().prose();
+        assert!(!told.contains("short of space"), "{told}");
+        workspace.configure(&lab.provider_block(), &disks(40));
+        let told = workspace.plan().prose();
+        assert!(told.contains("This data disk asks for 36 GiB more"), "{told}");
+        workspace.destroy().ok();
+    });
+}
+
+#[test]
 fn a_storage_without_enough_space_is_told_with_one_list() {
     with_each_cli(|cli| {
         let lab = Lab::start();
@@ -80,7 +113,7 @@ fn a_storage_without_enough_space_is_told_with_one_list() {
         let before = lab.calls();
         let told = workspace.plan().prose();
         assert!(
-            told.contains("has 10 GiB free of 10 GiB. This machine asks for 6 GiB more, and other new machines of this plan for 6 GiB"),
+            told.contains("has 10 GiB free of 10 GiB. This machine asks for 6 GiB more, and what else this plan makes for 6 GiB"),
             "{told}"
         );
         let lists =

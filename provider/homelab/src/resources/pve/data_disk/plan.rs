@@ -82,14 +82,16 @@ fn check_pool(cx: &Cx, cluster: &Cluster, plan: &mut Plan<'_, DataDisk>) {
     }
 }
 
-/// Checks where a disk is to go: one that is attached goes nowhere but to another storage of its machine's node.
+/// Checks where a disk is to go and to grow: one that is attached goes nowhere but to another storage of its machine's node.
 async fn check_target(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
     let planned = plan.planned.clone();
     let text = |name: &str| planned.attribute(name).as_str().map(str::to_owned);
     let (Some(node), Some(storage)) = (text("node_name"), text("storage_name")) else { return Ok(()) };
     let (goes, moves) = (node != prior.node_name.as_str(), storage != prior.storage_name.as_str());
+    let grows = planned.attribute("size_gib").as_number().and_then(Number::to_i64)
+        > i64::try_from(prior.size_gib).ok();
     let Ok(pve) = cx.pve() else { return Ok(()) };
-    if !goes && !moves {
+    if !goes && !moves && !grows {
         return Ok(());
     }
     let cluster = pve.cluster().await.explain::<DataDisk>(cx, "list what is in the cluster")?;
@@ -97,7 +99,13 @@ async fn check_target(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) 
     if goes && there.is_some() {
         check_place(cx, &cluster, &node, None, plan);
     }
-    check_place(cx, &cluster, there.as_deref().unwrap_or(&node), Some(storage).filter(|_| moves), plan);
+    let place = there.unwrap_or(node);
+    if goes || moves {
+        check_place(cx, &cluster, &place, Some(storage).filter(|_| moves), plan);
+    }
+    if let Ok(place) = place.parse() {
+        storage::check_room(cx, &cluster, &place, Some(prior), plan);
+    }
     Ok(())
 }
 
@@ -112,6 +120,9 @@ async fn new(cx: &Cx, tier: Option<BackupTier>, plan: &mut Plan<'_, DataDisk>) -
     check_pool(cx, &cluster, plan);
     if let Some(node) = text("node_name") {
         check_place(cx, &cluster, &node, text("storage_name"), plan);
+        if let Ok(node) = node.parse() {
+            storage::check_room(cx, &cluster, &node, None, plan);
+        }
     }
     let Some(name) = text("name") else { return Ok(()) };
     let machine = machine_name(&name);

@@ -1,6 +1,6 @@
 //! The storage of a data disk: moving the volume, and what is in the way of that.
 
-use pve_client::{Params, Pve, StorageName, Turn, VmAddress, VmId};
+use pve_client::{Cluster, NodeName, Params, Pve, StorageName, Turn, VmAddress, VmId};
 use tf_framework::prelude::*;
 
 use super::holder;
@@ -9,6 +9,24 @@ use super::sight::{self, Sight};
 use super::work::Work;
 use crate::cx::Cx;
 use crate::errors::Explain as _;
+use crate::resources::pve::vm;
+
+/// Tells when the storage does not have what a disk on this node is to get there.
+pub(super) fn check_room(
+    cx: &Cx,
+    cluster: &Cluster,
+    node: &NodeName,
+    prior: Option<&DataDisk>,
+    plan: &mut Plan<'_, DataDisk>,
+) {
+    let Some(want) = plan.want() else { return };
+    let stays = prior.filter(|prior| prior.storage_name == want.storage_name);
+    let more = want.size_gib.saturating_sub(stays.map_or(0, |prior| prior.size_gib));
+    if more > 0 {
+        let place = (want.storage_name.as_str(), more.saturating_mul(1 << 30));
+        vm::check_data_disk(cx, cluster, holder::machine_name(&want.name), node, place, plan);
+    }
+}
 
 /// Moves the volume to another storage, through whoever has it on a bus.
 pub(super) async fn bring_to(

@@ -8,6 +8,7 @@ use tf_framework::prelude::*;
 use super::model::Vm;
 use super::{ownership, placement};
 use crate::cx::Cx;
+use crate::resources::pve::data_disk::DataDisk;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -125,8 +126,25 @@ pub(super) fn check(
         room.check_memory(id, wish.memory, plan);
     }
     for (storage, asked) in &wish.storages {
-        room.check_storage(storage, *asked, plan);
+        room.check_storage(storage, *asked, "disks", "machine", plan);
     }
+}
+
+/// Tells when the storage of a data disk does not have the bytes that are new to it, beside what others of this run ask of
+/// it. A disk is known by the name of its holder.
+pub(in crate::resources::pve) fn check_data_disk(
+    cx: &Cx,
+    cluster: &Cluster,
+    holder: String,
+    node: &NodeName,
+    (storage, bytes): (&str, u64),
+    plan: &mut Plan<'_, DataDisk>,
+) {
+    let storages = BTreeMap::from([(storage.to_owned(), bytes)]);
+    let wish = Wish { node: node.to_string(), storages, ..Wish::default() };
+    let others = cx.capacity().map(|planned| planned.note(&(None, holder), &wish)).unwrap_or_default();
+    let argument = if plan.is_create() { "storage_name" } else { "size_gib" };
+    Room { cluster, node, others: &others }.check_storage(storage, bytes, argument, "data disk", plan);
 }
 
 fn gib(bytes: u64) -> String {
@@ -233,7 +251,14 @@ impl Room<'_> {
         );
     }
 
-    fn check_storage(&self, storage: &str, asked: u64, plan: &mut Plan<'_, Vm>) {
+    fn check_storage<M: SchemaModel>(
+        &self,
+        storage: &str,
+        asked: u64,
+        argument: &str,
+        who: &str,
+        plan: &mut Plan<'_, M>,
+    ) {
         let mut here = self.cluster.storages.iter().filter(|found| found.node == *self.node);
         let Some(found) = here.find(|found| found.name.as_str() == storage) else { return };
         let (Some(total), Some(free)) = (found.total_bytes, found.free_bytes) else { return };
@@ -244,13 +269,13 @@ impl Room<'_> {
         }
         let more = match planned {
             0 => String::new(),
-            planned => format!(", and other new machines of this plan for {}", gib(planned)),
+            planned => format!(", and what else this plan makes for {}", gib(planned)),
         };
         plan.warn(
-            "disks",
+            argument,
             "Storage is short of space",
             format!(
-                "The storage {storage:?} on node {:?} has {} free of {}. This machine asks for {} more{more}. A storage \
+                "The storage {storage:?} on node {:?} has {} free of {}. This {who} asks for {} more{more}. A storage \
                  that hands out space only when it is written may take it, and machines stop when it is full. Free space, \
                  or choose another storage.",
                 self.node.as_str(),

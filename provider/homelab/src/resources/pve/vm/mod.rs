@@ -72,6 +72,7 @@ use tf_framework::prelude::*;
 
 pub(crate) use address::VmReference;
 pub(crate) use capacity::Planned;
+pub(in crate::resources::pve) use capacity::check_data_disk;
 pub(crate) use creations::{Creations, Held};
 pub(in crate::resources::pve) use marker::new_nonce as nonce;
 pub(crate) use model::Vm;
