@@ -5,6 +5,7 @@ mod check;
 mod cloud_config;
 mod iso;
 mod no_cloud;
+mod syntax;
 mod user_data;
 mod yaml;
 
@@ -12,4 +13,5 @@ pub use check::{Mistake, mistakes};
 pub use cloud_config::{NotAnObject, cloud_config};
 pub use iso::{Error as IsoError, File, image};
 pub use no_cloud::NoCloud;
+pub use syntax::{BrokenYaml, check_yaml};
 pub use user_data::{Format, format_of};

@@ -1,6 +1,6 @@
 //! Rules for the documents that can be told without asking anybody.
 
-use cloud_init::format_of;
+use cloud_init::{Format, format_of};
 use tf_framework::prelude::*;
 
 use super::DOCUMENTS;
@@ -69,6 +69,14 @@ pub(in crate::resources::pve::vm) fn validate(cloud_init: &Value, out: &mut Diag
     if let Some(text) = text("vendor_data").filter(|text| format_of(text.as_bytes()).is_none()) {
         unknown_format(at("vendor_data"), text, out);
     }
+    for name in ["user_data", "vendor_data", "meta_data", "network_config"] {
+        let is_yaml = |text: &&str| {
+            !name.ends_with("r_data") || format_of(text.as_bytes()) == Some(Format::CloudConfig)
+        };
+        if let Some(Err(broken)) = text(name).filter(is_yaml).map(cloud_init::check_yaml) {
+            broken_yaml(at(name), &broken, out);
+        }
+    }
     for name in ["meta_data", "network_config"] {
         if let Some(text) = text(name).filter(|text| !is_mapping(text)) {
             let first = first_line(text);
@@ -84,6 +92,19 @@ pub(in crate::resources::pve::vm) fn validate(cloud_init: &Value, out: &mut Diag
         );
         out.error(at("network_config"), "Missing version", detail);
     }
+}
+
+/// Readers of YAML differ a little, so this stops nobody.
+fn broken_yaml(at: Path, broken: &cloud_init::BrokenYaml, out: &mut Diagnostics) {
+    out.warn(
+        at,
+        "Document is not YAML",
+        format!(
+            "It cannot be read from {broken}. cloud-init takes a document that it cannot read for an empty one, and the \
+             guest comes up without what is in it. Mind the indentation, or write it with `yamlencode` or the function \
+             `cloud_config`."
+        ),
+    );
 }
 
 /// Where a setting of Proxmox VE belongs among the documents.
@@ -205,5 +226,18 @@ mod tests {
         check(json!({"network_config": "ethernets: {}\n"}), &[("network_config", "Missing version")]);
         check(json!({"meta_data": "- a: b\n"}), &[("meta_data", "Invalid document")]);
         check(json!({"meta_data": "hello"}), &[("meta_data", "Invalid document")]);
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_told_where_yaml_is_meant() {
+        let broken = "#cloud-config\npackages:\n  - curl\n - git\n";
+        check(json!({ "user_data": broken }), &[("user_data", "Document is not YAML")]);
+        check(json!({ "vendor_data": broken }), &[("vendor_data", "Document is not YAML")]);
+        check(
+            json!({"network_config": "version: 2\n\tethernets: {}\n"}),
+            &[("network_config", "Document is not YAML")],
+        );
+        check(json!({"user_data": "#!/bin/sh\necho 'a: [\n"}), &[]);
+        check(json!({"user_data": "## template: jinja\n#cloud-config\n{% if a %}\nb: [{{ c }}\n"}), &[]);
     }
 }
