@@ -115,7 +115,9 @@ fn a_storage_that_takes_no_backups_is_told_of_at_plan() {
         for resource in ["job", "schedule"] {
             let told = |storage: &str| said(resource, storage).contains("Storage takes no backups");
             assert!(told("local-lvm"), "{}", said(resource, "local-lvm"));
-            assert!(!told("shared") && !told("made-by-this-apply"), "{}", said(resource, "shared"));
+            assert!(!told("shared") && !told("nowhere"), "{}", said(resource, "shared"));
+            let missing = |storage: &str| said(resource, storage).contains("There is no storage \"nowhere\"");
+            assert!(missing("nowhere") && !missing("shared"), "{}", said(resource, "nowhere"));
         }
     });
 }

@@ -135,7 +135,8 @@ pub(crate) fn no_storage<'a>(
     ))
 }
 
-fn list<'a>(names: impl IntoIterator<Item = &'a StorageName>) -> String {
+/// Names of storages, for people.
+pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a StorageName>) -> String {
     let names: BTreeSet<String> = names.into_iter().map(|name| format!("{:?}", name.as_str())).collect();
     if names.is_empty() { "none".to_owned() } else { Vec::from_iter(names).join(", ") }
 }
