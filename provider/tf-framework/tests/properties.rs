@@ -4,12 +4,14 @@ mod support {
     pub mod choices;
     pub mod core;
     pub mod service;
+    pub mod unclear;
 }
 
 use proptest::prelude::*;
 use support::choices::{self, Choices};
 use support::core;
 use support::service::{self, Fault, Provider};
+use support::unclear::{hides_replacement, open_respelled};
 use tf_framework::{
     ApplyRequest, ApplyResponse, Attribute, Capabilities, Diagnostic, ImportRequest, Mode, Nesting, Number,
     PlanRequest, PlanResponse, ReadRequest, Server, Shape, Type, Value,
@@ -99,6 +101,7 @@ impl Case {
             (prior, changes) = (Value::Null, true);
         }
         let last = self.plan(&prior, config).await?;
+        open_respelled(&self.attributes, &mut first.planned_state, [&last.planned_state, &prior]);
         none(
             core::outcome_errors(&self.attributes, &first.planned_state, &last.planned_state),
             "final plan",
@@ -182,28 +185,6 @@ impl Case {
         prop_assert_eq!(&imported.resources[0].identity, &self.identity);
         Ok(imported.resources[0].state.clone())
     }
-}
-
-/// Whether something not known yet may turn out to replace: the plan cannot tell, and does not destroy on suspicion.
-fn hides_replacement(attributes: &[Attribute], config: &Value) -> bool {
-    attributes.iter().any(|attribute| {
-        let Some((nesting, inner)) = attribute.nested() else { return false };
-        let value = config.attribute(&attribute.name);
-        if value.is_unknown() {
-            return replaces(inner);
-        }
-        let objects: Vec<&Value> = match value {
-            Value::List(items) | Value::Set(items) => items.iter().collect(),
-            Value::Map(items) => items.values().collect(),
-            other => vec![other],
-        };
-        (nesting == Nesting::Set && replaces(inner) && !value.is_fully_known())
-            || objects.into_iter().any(|object| object.is_set() && hides_replacement(inner, object))
-    })
-}
-
-fn replaces(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|a| a.replace || a.nested().is_some_and(|(_, inner)| replaces(inner)))
 }
 
 /// What no state may have: parts that are missing, not known, or of another type.
@@ -375,4 +356,17 @@ proptest! {
     fn no_failure_loses_an_object_or_breaks_a_rule(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         block_on(failing(Choices::new(bytes)))?;
     }
+}
+
+/// Found by chance.
+#[test]
+fn a_list_that_is_known_late_and_means_what_the_state_has_breaks_no_other_rule() {
+    let choices = vec![
+        145, 61, 2, 86, 236, 110, 146, 3, 55, 5, 218, 0, 0, 35, 3, 0, 0, 0, 43, 0, 0, 0, 0, 11, 50, 0, 0, 0,
+        0, 0, 0, 0, 61, 53, 32, 124, 57, 0, 91, 53, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 8, 135, 51, 92, 0, 0, 0, 0, 126, 0, 0, 0, 0, 0, 0,
+        0, 0, 3, 0, 9, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0, 146, 113, 40, 75, 0, 0, 102, 0, 54, 0, 55, 36,
+    ];
+    block_on(life(Choices::new(choices))).unwrap();
 }
