@@ -303,17 +303,20 @@ fn waits(at: &VmAddress, waiting: &BTreeSet<String>) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resources::pve::vm::named::Named;
+
+    /// A machine with a disk and a CD drive, as Proxmox VE has it and as it is read.
+    fn machine_with_cd_in(slot: &str) -> (VmConfig, Vm) {
+        let values = [("scsi0", "a1:vm-100-disk-0,size=1G"), (slot, "none,media=cdrom")];
+        let values = values.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let current = VmConfig { values, digest: None };
+        let found = config::read(Named::Everything, &current, Vm::nothing("pve1".parse().unwrap()));
+        (current, found)
+    }
 
     #[test]
     fn a_disk_in_the_place_of_a_cd_drive_needs_a_stopped_machine() {
-        let values = [("scsi0", "a1:vm-100-disk-0,size=1G"), ("sata0", "none,media=cdrom")];
-        let values = values.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        let current = VmConfig { values, digest: None };
-        let found = config::read(
-            crate::resources::pve::vm::named::Named::Everything,
-            &current,
-            Vm::nothing("pve1".parse().unwrap()),
-        );
+        let (current, found) = machine_with_cd_in("sata0");
         assert!(!needs_stop(&found, &current));
         let mut disk = found.clone();
         let one = found.disks.as_ref().unwrap()["scsi0"].clone();
@@ -327,14 +330,7 @@ mod tests {
 
     #[test]
     fn only_disks_that_are_still_there_are_removed() {
-        let values = [("scsi0", "a1:vm-100-disk-0,size=1G"), ("ide2", "none,media=cdrom")];
-        let values = values.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        let current = VmConfig { values, digest: None };
-        let found = config::read(
-            crate::resources::pve::vm::named::Named::Everything,
-            &current,
-            Vm::nothing("pve1".parse().unwrap()),
-        );
+        let (current, found) = machine_with_cd_in("ide2");
         let mut before = found.clone();
         let disks = before.disks.as_mut().unwrap();
         let one = disks["scsi0"].clone();
