@@ -72,8 +72,12 @@ fn folders_that_only_root_may_name_live_and_leave_nothing() {
             resource("backup_job", &format!("job_id = \"nightly\"\nschedule = \"daily\"\nall = true\n{body}"))
         };
         for step in [
-            job("dump_folder = \"/mnt/dump\"\ntemporary_folder = \"/tmp/a\"\nscript = \"/usr/local/bin/a\""),
-            job("dump_folder = \"/mnt/other\"\ntemporary_folder = \"/tmp/b\"\nscript = \"/usr/local/bin/b\""),
+            job(
+                "dump_folder = \"/mnt/dump\"\ntemporary_folder = \"/var/tmp/a\"\nscript = \"/usr/local/bin/a\"",
+            ),
+            job(
+                "dump_folder = \"/mnt/other\"\ntemporary_folder = \"/var/tmp/b\"\nscript = \"/usr/local/bin/b\"",
+            ),
             job("storage_name = \"local\""),
         ] {
             workspace.configure(&lab.provider_block_with_password(), &step);

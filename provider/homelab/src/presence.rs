@@ -135,9 +135,9 @@ pub(crate) fn no_storage<'a>(
     ))
 }
 
-/// Names of storages, for people.
-pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a StorageName>) -> String {
-    let names: BTreeSet<String> = names.into_iter().map(|name| format!("{:?}", name.as_str())).collect();
+/// Names, for people.
+pub(crate) fn list(names: impl IntoIterator<Item: ToString>) -> String {
+    let names: BTreeSet<String> = names.into_iter().map(|name| format!("{:?}", name.to_string())).collect();
     if names.is_empty() { "none".to_owned() } else { Vec::from_iter(names).join(", ") }
 }
 
@@ -155,8 +155,7 @@ pub(crate) async fn check_bridges<M: SchemaModel>(
         if here.contains(&bridge) || cx.expects(&Expected::Bridge(node.clone(), bridge.clone())) {
             continue;
         }
-        let names: Vec<String> = here.iter().map(|name| format!("{:?}", name.as_str())).collect();
-        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let names = list(here.iter());
         plan.warn(
             path,
             "Bridge does not exist",
