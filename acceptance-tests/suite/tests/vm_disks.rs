@@ -188,3 +188,46 @@ fn a_machine_moves_to_another_node_running_and_stopped() {
         workspace.destroy().ok();
     });
 }
+
+#[test]
+fn a_new_disk_is_told_at_plan_where_it_goes() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let refused = |machine: &str, slot: &str| {
+            workspace.configure(&lab.provider_block(), machine);
+            let writes = lab.writes();
+            let plan = workspace.plan().failed().prose();
+            assert!(plan.contains(&format!("The machine has no disk \"{slot}\" yet")), "{plan}");
+            assert!(plan.contains(&format!("disks[\"{slot}\"].storage_name")), "{plan}");
+            assert_eq!(lab.writes(), writes);
+        };
+        refused(&vm("pve1", "disks = { scsi0 = { size_gib = 1 } }"), "scsi0");
+        let first = "scsi0 = { storage_name = \"local-lvm\", size_gib = 1 }";
+        workspace.configure(&lab.provider_block(), &vm("pve1", &format!("disks = {{ {first} }}")));
+        workspace.apply().ok();
+        refused(&vm("pve1", &format!("disks = {{ {first}, scsi1 = {{ size_gib = 1 }} }}")), "scsi1");
+
+        // A disk that somebody gave the machine, or its template, is only changed.
+        lab.task("POST", "/nodes/pve1/qemu/4711/config", Some(&json!({ "scsi1": "local-lvm:1" })));
+        workspace.configure(
+            &lab.provider_block(),
+            &vm("pve1", &format!("disks = {{ {first}, scsi1 = {{ discard = true }} }}")),
+        );
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
+        let template = Place { node: "pve1".to_owned(), id: 9000 };
+        lab.make(&template, &json!({ "name": "template", "scsi0": "local-lvm:4" }));
+        lab.task("POST", "/nodes/pve1/qemu/9000/template", None);
+        let clone = |slot: &str| {
+            let disk = format!("disks = {{ {slot} = {{ size_gib = 9 }} }}");
+            vm("pve1", &format!("clone = {{ vm_id = 9000 }}\n  {disk}"))
+        };
+        refused(&clone("scsi7"), "scsi7");
+        workspace.configure(&lab.provider_block(), &clone("scsi0"));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
+    });
+}

@@ -199,6 +199,15 @@ pub(super) fn write(cloud_init: Pair<'_, CloudInit>, first_disk: Option<StorageN
     ip_config::write(cloud_init.of(|c| &c.ip_configs), out);
 }
 
+/// The error for a new drive without a storage.
+pub(super) fn no_storage() -> Diagnostic {
+    Diagnostic::error(
+        "Missing argument",
+        "The machine has no disk whose storage the cloud-init drive could share. Set `storage_name`.",
+    )
+    .at("cloud_init.storage_name")
+}
+
 fn write_drive(cloud_init: Pair<'_, CloudInit>, first_disk: Option<StorageName>, out: &mut Writes<'_>) {
     let present = drive(out.current());
     let Some(want) = cloud_init.want else {
@@ -218,13 +227,7 @@ fn write_drive(cloud_init: Pair<'_, CloudInit>, first_disk: Option<StorageName>,
     let slot = want.slot.known().map(String::as_str).or(present_slot).unwrap_or(SLOT).to_owned();
     let storage = want.storage_name.known().cloned().or_else(|| present_storage.clone()).or(first_disk);
     let Some(storage) = storage else {
-        return out.problem(
-            Diagnostic::error(
-                "Missing argument",
-                "The machine has no disk whose storage the cloud-init drive could share. Set `storage_name`.",
-            )
-            .at("cloud_init.storage_name"),
-        );
+        return out.problem(no_storage());
     };
     if present_slot == Some(&slot) && present_storage.as_ref() == Some(&storage) {
         return;

@@ -181,25 +181,31 @@ pub(super) fn write(disks: Pair<'_, BTreeMap<String, Disk>>, out: &mut Writes<'_
     }
 }
 
+/// The error for a new disk without a storage.
+pub(super) fn no_storage(slot: &str) -> Diagnostic {
+    missing(slot, "storage_name", "a new disk needs a storage")
+}
+
+/// The error for a new disk without a size.
+pub(super) fn no_size(slot: &str) -> Diagnostic {
+    missing(slot, "size_gib", "a new disk that is not imported needs a size")
+}
+
+fn missing(slot: &str, name: &str, why: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Missing argument",
+        format!("The machine has no disk {slot:?} yet, so one is made, and {why}. Set `{name}`."),
+    )
+    .at(Path::from("disks").key(slot).then(name))
+}
+
 /// A request for a new volume.
 fn new(slot: &str, want: &Disk) -> Result<Drive, Diagnostic> {
-    let at = Path::from("disks").key(slot);
-    let missing = |name: &str, why: &str| {
-        Diagnostic::error(
-            "Missing argument",
-            format!("The machine has no disk {slot:?} yet, so one is made, and {why}. Set `{name}`."),
-        )
-        .at(at.then(name))
-    };
-    let Some(storage) = want.storage_name.known() else {
-        return Err(missing("storage_name", "a new disk needs a storage"));
-    };
+    let Some(storage) = want.storage_name.known() else { return Err(no_storage(slot)) };
     let drive = match (&want.import_from, want.size_gib.known()) {
         (Some(source), _) => Drive::import(storage, source),
         (None, Some(size)) => Drive::allocate(storage, *size),
-        (None, None) => {
-            return Err(missing("size_gib", "a new disk that is not imported needs a size"));
-        }
+        (None, None) => return Err(no_size(slot)),
     };
     Ok(match want.format.known() {
         Some(format) => drive.with("format", format),

@@ -104,7 +104,7 @@ pub(super) fn write_efi(efi: Pair<'_, EfiDisk>, out: &mut Writes<'_>) {
     }
     let storage = want.storage_name.known().cloned().or_else(|| storage_of(present.as_ref()));
     let Some(storage) = storage else {
-        return out.problem(missing("efi_disk"));
+        return out.problem(no_storage("efi_disk"));
     };
     let mut new = Drive::allocate(&storage, 1);
     new.options.set("efitype", want.r#type.known());
@@ -129,7 +129,7 @@ pub(super) fn write_tpm(tpm: Pair<'_, TpmState>, out: &mut Writes<'_>) {
     }
     let storage = want.storage_name.known().cloned().or_else(|| storage_of(present.as_ref()));
     let Some(storage) = storage else {
-        return out.problem(missing("tpm_state"));
+        return out.problem(no_storage("tpm_state"));
     };
     let mut new = Drive::allocate(&storage, 1);
     new.options.set("version", want.version.known());
@@ -140,7 +140,8 @@ fn storage_of(present: Option<&Drive>) -> Option<StorageName> {
     present?.volume().map(|volume| volume.storage().clone())
 }
 
-fn missing(attribute: &str) -> Diagnostic {
+/// The error for a new volume without a storage.
+pub(super) fn no_storage(attribute: &str) -> Diagnostic {
     Diagnostic::error(
         "Missing argument",
         format!("The machine has no `{attribute}` yet, so one is made, and it needs a storage. Set `storage_name`."),

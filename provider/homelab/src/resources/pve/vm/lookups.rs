@@ -7,7 +7,7 @@ use super::fingerprint::fingerprint;
 use super::model::Vm;
 use super::placement::{self, Placement};
 use super::plan::no_template;
-use super::{capacity, carry, config, migration, ownership, takeover};
+use super::{capacity, carry, config, migration, new_drives, ownership, takeover};
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
 use crate::memory::Expected;
@@ -176,7 +176,7 @@ async fn check_source(
             }
         },
     };
-    if at.node == *node { Ok(false) } else { check_other_node(cx, pve, cluster, &at, node, plan).await }
+    check_config(cx, pve, cluster, &at, node, plan).await
 }
 
 /// The machine to clone, if that is known. A template may be made in the same run, so one that is not there yet is only
@@ -206,8 +206,9 @@ async fn wanted_source(cx: &Cx, pve: &Pve, node: &NodeName, plan: &mut Plan<'_, 
     Ok(found)
 }
 
-/// A clone that begins its life on another node than its source. Says whether it has to be carried there.
-async fn check_other_node(
+/// What has to be known of the source itself: the drives that it gives, if one is named without a storage, and those that
+/// another node does not see. Says whether the clone has to be carried there.
+async fn check_config(
     cx: &Cx,
     pve: &Pve,
     cluster: &Cluster,
@@ -215,10 +216,16 @@ async fn check_other_node(
     node: &NodeName,
     plan: &mut Plan<'_, Vm>,
 ) -> Result<bool> {
+    let lacks = new_drives::lacks(None, plan.config);
+    let is_elsewhere = source.node != *node;
+    if lacks.is_empty() && !is_elsewhere {
+        return Ok(false);
+    }
     let what = format!("read VM {} on node {:?}", source.id, source.node.as_str());
     let found = match pve.vm_config(source).await {
         Err(error) if error.is_not_found() => return Ok(false),
         found => found.explain::<Vm>(cx, what)?,
     };
-    Ok(carry::check(cluster, source, &found, node, plan))
+    new_drives::tell(&lacks, &found, plan);
+    Ok(is_elsewhere && carry::check(cluster, source, &found, node, plan))
 }

@@ -36,6 +36,7 @@ mod migration;
 mod model;
 mod named;
 mod network;
+mod new_drives;
 mod new_machine;
 mod numa;
 mod number_set;

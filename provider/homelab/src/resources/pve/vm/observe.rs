@@ -47,7 +47,7 @@ async fn at(pve: &Pve, at: VmAddress, started: bool) -> pve_client::Result<Obser
 }
 
 /// Whether another node could have the machine, after the one where it was failed to say.
-fn may_have_moved(error: &PveError) -> bool {
+pub(super) fn may_have_moved(error: &PveError) -> bool {
     error.is_not_found() || matches!(error, PveError::NeverSent { .. } | PveError::Refused { .. })
 }
 

@@ -50,6 +50,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     super::data_disks::plan(cx, before.as_ref(), plan).await?;
     volumes::check(cx, before.as_ref(), &placement, plan).await?;
     super::new_machine::plan(before.as_ref(), plan);
+    super::new_drives::plan(cx, before.as_ref(), plan).await?;
     super::left_behind::plan(cx, before.as_ref(), &placement, plan).await?;
     super::root_only::plan(cx, before.as_ref(), plan);
     super::passthrough::plan(cx, before.as_ref(), &placement, plan).await?;

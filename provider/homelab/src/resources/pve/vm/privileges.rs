@@ -74,13 +74,16 @@ pub(super) async fn check(
         }
         (prior, Some(want)) => {
             let id = ownership::vm_id(cx.operation()).or_else(|| id_of(&want));
-            let present = match (id, cx.pve()) {
-                (Some(id), Ok(pve)) if !cx.may_everywhere(&ON_MACHINES).await => {
-                    pve.cluster().await.ok().and_then(|all| all.guest(id)?.pool.clone())
-                }
-                _ => None,
-            };
-            let change = Change { prior: prior.as_ref(), want: &want, id, present };
+            let mut change = Change { prior: prior.as_ref(), want: &want, id, present: None };
+            // A plan without a change asks nobody.
+            if change.needs(placement.moves, restarts).is_empty() {
+                return Ok(());
+            }
+            if let (Some(id), Ok(pve)) = (id, cx.pve())
+                && !cx.may_everywhere(&ON_MACHINES).await
+            {
+                change.present = pve.cluster().await.ok().and_then(|all| all.guest(id)?.pool.clone());
+            }
             change.needs(placement.moves, restarts)
         }
         _ => Vec::new(),
