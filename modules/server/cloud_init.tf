@@ -1,7 +1,8 @@
 # The documents for cloud-init.
 
 locals {
-  mounted = { for slot, entry in var.data_disks : slot => entry if entry.mount_point != null }
+  mounted       = { for slot, entry in var.data_disks : slot => entry if entry.mount_point != null }
+  mount_options = ["defaults", "nofail", "x-systemd.before=local-fs.target", "x-systemd.growfs"]
 
   # By the serial number, because neither slot nor order tells a guest which disk is which. The names are udev's.
   devices = {
@@ -26,8 +27,8 @@ locals {
       }
     ]
 
-    # `any` makes a file system only on a disk that has nothing at all on it. With `none`, cloud-init would make one
-    # each time, also on a disk with data that comes to a new machine.
+    # `any` makes a file system only on a disk without one, on it or on its partitions (an empty partition gets it). With
+    # `none`, cloud-init would make one each time, also on a disk with data that comes to a new machine.
     fs_setup = [
       for slot, entry in local.mounted : {
         device     = local.devices[slot]
@@ -37,11 +38,13 @@ locals {
       }
     ]
 
-    # A machine starts without a disk that is not there, and a file system grows with its disk at each mount.
+    # A machine starts without a disk that is not there, and a file system grows with its disk at each mount. `nofail` alone
+    # would let services start before their data is mounted: with it, systemd no longer orders a mount before
+    # `local-fs.target` (`systemd.mount(5)`).
     mounts = [
       for slot, entry in local.mounted : [
         local.devices[slot], entry.mount_point, entry.file_system,
-        join(",", concat(["defaults", "nofail", "x-systemd.growfs"], entry.mount_options)), "0", "2",
+        join(",", concat(local.mount_options, entry.mount_options)), "0", "2",
       ]
     ]
 

@@ -168,7 +168,7 @@ variable "data_disks" {
     })
     # Where it is mounted; a disk without a file system gets one first. Not mounted if not given.
     mount_point = optional(string)
-    # File system of a new disk: `ext4` or `xfs`.
+    # File system of a new disk: `ext4`, or `xfs` if the image has `mkfs.xfs`, as packages come later.
     file_system = optional(string, "ext4")
     # Further options of the mount, such as `noatime`.
     mount_options = optional(list(string), [])
@@ -184,6 +184,11 @@ variable "data_disks" {
   validation {
     condition     = alltrue([for entry in var.data_disks : entry.mount_point == null ? true : can(regex("^/[^ ,]+$", entry.mount_point))])
     error_message = "A mount point has to be an absolute path without blanks and commas, such as `/var/lib/postgresql`."
+  }
+
+  validation {
+    condition     = alltrue([for entry in var.data_disks : entry.mount_point == null ? true : can(regex("^[A-Za-z0-9_-]{1,20}$", entry.disk.serial))])
+    error_message = "A disk is mounted by its serial number, which then has to be 1 to 20 letters, digits, `-` and `_`: udev and cloud-init read other characters otherwise. Take `mount_point` out, and mount the disk yourself."
   }
 
   validation {

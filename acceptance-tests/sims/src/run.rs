@@ -143,8 +143,9 @@ fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {
 fn ca_file(options: &Options, port: u16) -> PathBuf {
     let beside_ready = options.ready_file.as_deref().and_then(Path::parent).map(Path::to_path_buf);
     let folder = options.keep.state.clone().or(beside_ready).unwrap_or_else(std::env::temp_dir);
-    let folder = std::path::absolute(&folder).unwrap_or(folder);
-    folder.join(format!("homelab-sim-{port}-ca.pem"))
+    // The folder of a bare file name is empty, which has no absolute path.
+    let file = folder.join(format!("homelab-sim-{port}-ca.pem"));
+    std::path::absolute(&file).unwrap_or(file)
 }
 
 /// Writes the ready file so that nobody reads half of it.

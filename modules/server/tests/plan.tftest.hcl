@@ -39,16 +39,16 @@ run "data_disks_are_mounted_by_serial_number" {
 
   assert {
     condition = yamldecode(homelab_pve_vm.this.cloud_init.user_data).mounts == [
-      ["/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_pg-4711", "/var/lib/postgresql", "ext4", "defaults,nofail,x-systemd.growfs,noatime", "0", "2"],
-      ["/dev/disk/by-id/virtio-wal-4711", "/srv/wal", "xfs", "defaults,nofail,x-systemd.growfs", "0", "2"],
+      ["/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_pg-4711", "/var/lib/postgresql", "ext4", "defaults,nofail,x-systemd.before=local-fs.target,x-systemd.growfs,noatime", "0", "2"],
+      ["/dev/disk/by-id/virtio-wal-4711", "/srv/wal", "xfs", "defaults,nofail,x-systemd.before=local-fs.target,x-systemd.growfs", "0", "2"],
     ]
-    error_message = "Each disk with a mount point is mounted there, by the name that udev gives it."
+    error_message = "Each disk with a mount point is mounted there, by the name that udev gives it, before services start."
   }
   assert {
     condition = alltrue([
       for entry in yamldecode(homelab_pve_vm.this.cloud_init.user_data).fs_setup : entry.partition == "any" && entry.overwrite == false
     ])
-    error_message = "A disk that has anything on it keeps it."
+    error_message = "A disk that has a file system keeps it."
   }
   assert {
     condition     = homelab_pve_vm.this.data_disks == tomap({ scsi1 = "901-3f9a0c1b2d4e", scsi2 = "903-3f9a0c1b2d4e", virtio0 = "902-3f9a0c1b2d4e" })
@@ -346,5 +346,11 @@ run "two_disks_in_one_place_are_refused" {
     }
   }
 
+  expect_failures = [var.data_disks]
+}
+
+run "a_serial_number_that_cloud_init_takes_for_a_partition_is_refused" {
+  command = plan
+  variables { data_disks = { scsi1 = { disk = { id = "901-3f9a0c1b2d4e", serial = "pg.1" }, mount_point = "/srv" } } }
   expect_failures = [var.data_disks]
 }
