@@ -24,7 +24,11 @@ fn every_request_is_in_the_wire_log() {
 fn whoever_reads_the_ready_file_finds_the_certificate_from_any_folder() {
     let bench = Bench::new("empty", &[]);
     let path = std::path::Path::new(bench.lab.told("ca_file"));
-    assert!(path.is_absolute() && path.starts_with(bench.lab.folder()) && path.exists(), "{}", path.display());
+    assert!(
+        path.is_absolute() && path.starts_with(bench.lab.folder()) && path.exists(),
+        "{}",
+        path.display()
+    );
 }
 
 #[test]
