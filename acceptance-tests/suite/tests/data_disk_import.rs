@@ -143,6 +143,40 @@ fn a_volume_on_the_buses_of_two_machines_is_recognised_and_converted_in_place() 
 }
 
 #[test]
+fn a_machine_keeps_the_volume_it_uses_when_both_are_taken_over_at_once() {
+    with_each_cli(|cli| {
+        let lab = with_pool();
+        let workspace = Workspace::new(cli);
+        let volume = data_machine(&lab);
+        // Whoever takes the drive out and puts it back loses this.
+        lab.edit(&place(500), &json!({ "scsi1": format!("{volume},backup=0,mbps_rd=50") }));
+        let process = lab.get("/api2/json/nodes/pve1/qemu/500/status/current")["data"]["pid"].clone();
+        let both = format!(
+            "{}{}",
+            disk("deletion_protection = false"),
+            app("data_disks = { scsi1 = homelab_pve_data_disk.pg.id }")
+        );
+        workspace.configure(&lab.provider_block(), &both);
+        workspace.import(DISK, "pve1/500/scsi1").ok();
+        workspace.import("homelab_pve_vm.app", "pve1/500").ok();
+        let plan = workspace.plan();
+        assert!(!plan.prose().contains("Disk is detached"), "it stays where it is: {}", plan.text);
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        let drive = lab.config(&place(500))["scsi1"].as_str().unwrap().to_owned();
+        assert!(
+            drive.starts_with(&volume) && drive.contains("mbps_rd=50"),
+            "it never left the machine: {drive}"
+        );
+        let still = lab.get("/api2/json/nodes/pve1/qemu/500/status/current")["data"]["pid"].clone();
+        assert_eq!(process, still, "the machine went on");
+        assert_eq!((lab.get("/lab/double-use"), contents(&lab, &volume)), (json!({}), json!("precious")));
+        workspace.destroy().ok();
+        assert_eq!(lab.guests(), Vec::<String>::new());
+    });
+}
+
+#[test]
 fn a_volume_of_three_machines_is_nobodys_guess() {
     with_each_cli(|cli| {
         let lab = with_pool();

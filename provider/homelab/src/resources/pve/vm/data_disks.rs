@@ -5,14 +5,14 @@ pub(super) mod backups;
 mod foresight;
 pub(super) mod privileges;
 
-use pve_client::{PoolName, Pve, VmAddress, VmConfig, VmId};
+use pve_client::{PoolName, Pve, VmAddress, VmConfig, VmId, VolumeId};
 use serde_json::json;
 use tf_framework::prelude::*;
 
 pub(super) use self::foresight::plan;
 
 use self::backups::{BEGUN, DONE, FOLLOWED, is_followed};
-use super::disk;
+use super::disk::{self, Disk};
 use super::machine::Machine;
 use super::model::Vm;
 use crate::cx::Cx;
@@ -30,6 +30,27 @@ fn entries(vm: &Vm) -> impl Iterator<Item = (&String, &DataDiskId)> {
 fn unwanted<'a>(prior: &'a Vm, want: &'a Vm) -> impl Iterator<Item = (&'a String, &'a DataDiskId)> {
     let stays = |slot: &String, id| want.data_disks.as_ref().and_then(|disks| disks.get(slot)) == Some(id);
     entries(prior).filter(move |(slot, id)| !stays(slot, *id))
+}
+
+/// A machine without those of its disks that are data disks already: somebody has set a disk up by hand, so that the machine
+/// uses the volume of another one, which becomes the holder now. It stays in its slot, also while the machine runs.
+pub(super) fn without_adopted(prior: &Vm, wanted: &BTreeMap<String, DataDiskId>) -> Vm {
+    let is_adopted = |slot: &String, disk: &Disk| {
+        let volume = disk.volume_id.known().and_then(|volume| volume.parse::<VolumeId>().ok());
+        let owner = volume.and_then(|volume| volume.owner());
+        owner.is_some() && owner == wanted.get(slot).map(|id| id.holder)
+    };
+    let mut vm = prior.clone();
+    if let Some(disks) = &mut vm.disks {
+        disks.retain(|slot, disk| !is_adopted(slot, disk));
+    }
+    vm
+}
+
+/// The disks that a plan names, as far as it is known which ones these are.
+pub(super) fn planned(planned: &Value) -> BTreeMap<String, DataDiskId> {
+    let entries = planned.attribute("data_disks").as_entries().into_iter().flatten();
+    entries.filter_map(|(slot, id)| Some((slot.clone(), id.as_str()?.parse().ok()?))).collect()
 }
 
 /// Whether a disk leaves its slot.

@@ -1,5 +1,6 @@
 //! What a change will cost, told while it can still be avoided.
 
+use pve_client::{VmId, VolumeId};
 use tf_framework::prelude::*;
 
 use super::model::Vm;
@@ -106,16 +107,19 @@ fn removed_disks(before: &Value, plan: &mut Plan<'_, Vm>) {
             continue;
         }
         let volume = disk.attribute("volume_id").as_str().unwrap_or_default();
-        let (summary, fate) = if disk.attribute("on_remove").as_str() == Some("delete") {
+        let (summary, fate) = if let Some(owner) = other_owner(before, volume) {
+            ("Disk is detached", format!("Its volume stays: it belongs to VM {owner}."))
+        } else if disk.attribute("on_remove").as_str() == Some("delete") {
             (
                 "Disk is destroyed",
-                "Its volume is destroyed with everything on it, because `on_remove` was `delete`.",
+                "Its volume is destroyed with everything on it, because `on_remove` was `delete`.".to_owned(),
             )
         } else {
             (
                 "Disk is detached",
                 "Its volume stays as an unused disk of the machine, because `on_remove` was `detach`. It can be attached \
-                 again in Proxmox VE, and it goes with the machine.",
+                 again in Proxmox VE, and it goes with the machine."
+                    .to_owned(),
             )
         };
         plan.warn(
@@ -124,6 +128,13 @@ fn removed_disks(before: &Value, plan: &mut Plan<'_, Vm>) {
             format!("The disk {slot:?} ({volume}) is taken out of {}. {fate}", machine(before)),
         );
     }
+}
+
+/// The owner of a volume that a machine only refers to. Proxmox VE frees what a machine owns, and nothing else.
+fn other_owner(vm: &Value, volume: &str) -> Option<VmId> {
+    let id = vm.attribute("vm_id").as_number().and_then(Number::to_i64);
+    let owner = volume.parse::<VolumeId>().ok()?.owner()?;
+    (id != Some(i64::from(owner.number()))).then_some(owner)
 }
 
 /// Proxmox VE takes no drive out of a protected machine.

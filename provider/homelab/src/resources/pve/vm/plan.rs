@@ -6,8 +6,8 @@ use tf_framework::prelude::*;
 use super::model::Vm;
 use super::placement::Placement;
 use super::{
-    assumed, availability, fit, foresight, lookups, placement, privileges, references, seed, unfinished,
-    volumes, wait_for, wishes,
+    assumed, availability, data_disks, fit, foresight, lookups, placement, privileges, references, seed,
+    unfinished, volumes, wait_for, wishes,
 };
 use crate::cx::Cx;
 use crate::memory::Expected;
@@ -23,7 +23,8 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
         return privileges::check(cx, &Placement::default(), false, plan).await;
     }
     power(plan);
-    let before = plan.prior.as_ref().map(|prior| prior.encode());
+    let wanted = data_disks::planned(plan.planned);
+    let before = plan.prior.as_ref().map(|prior| data_disks::without_adopted(prior, &wanted).encode());
     assumed::plan(before.as_ref(), plan);
     let kept_from = match &before {
         Some(before) => availability::power(cx, before, plan).await?,
@@ -47,7 +48,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     }
     fit::check(cx, before.as_ref(), plan).await?;
     wait_for::plan(before.as_ref(), restarts, plan);
-    super::data_disks::plan(cx, before.as_ref(), plan).await?;
+    data_disks::plan(cx, before.as_ref(), plan).await?;
     volumes::check(cx, before.as_ref(), &placement, plan).await?;
     super::new_machine::plan(before.as_ref(), plan);
     super::new_drives::plan(cx, before.as_ref(), plan).await?;

@@ -17,6 +17,8 @@ use crate::resources::pve::data_disk::user::is_own;
 /// See [`super::Vm`]. The order of the steps keeps what is there safe.
 pub(super) async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Vm>) -> Result<()> {
     let Change { prior, want } = change;
+    let adopted = want.data_disks.as_ref().map(|wanted| data_disks::without_adopted(prior, wanted));
+    let prior = adopted.as_ref().unwrap_or(prior);
     let (machine, current) = find(cx, id, prior, want).await?;
     let marker = mark(cx, &machine, &current)?;
     let mut it = Changing::begin(machine, prior, marker, current).await?;
