@@ -94,15 +94,22 @@ async fn a_place_that_cannot_be_is_an_error_before_anything_moves() {
 async fn a_new_tier_is_told_as_it_is_for_the_machine_that_has_the_disk() {
     let mut world = World::new("holder", "1");
     let mut config = machine(500, Some("scsi1"));
-    for (pool, words) in [(None, "goes into the pool \"tier-3\""), (Some("web"), "stays in the pool \"web\"")]
-    {
+    for (pool, words, job) in [
+        (None, "goes into the pool \"tier-3\"", "Now that is: `t3` ("),
+        (Some("web"), "stays in the pool \"web\"", "`t3-vm500` beside `t3`"),
+    ] {
         world.disk_config["backup_tier"] = json!("1");
         config["pool_name"] = json!(pool);
         world.converge(Some(&config), "of tier 1").await;
         world.disk_config["backup_tier"] = json!("3");
         let run = world.apply(Some(&config)).await;
         assert!(run.worked && run.said.contains(&words.replace('"', "\\\"")), "{words}: {}", run.said);
+        assert!(run.said.contains(job), "{job}: {}", run.said);
     }
+    config["pool_name"] = json!(null);
+    world.disk_config["backup_tier"] = json!("2");
+    let run = world.apply(Some(&config)).await;
+    assert!(run.worked && run.said.contains("No enabled backup job does so yet"), "{}", run.said);
     world.lab.request("DELETE", "/api2/json/pools/tier-4", None);
     world.disk_config["backup_tier"] = json!("4");
     let run = world.apply(Some(&config)).await;
@@ -176,6 +183,26 @@ fn what_moves_a_machine_is_told_in_the_first_plan_that_a_data_disk_stays_behind(
         }
         workspace.destroy().ok();
         assert!(lab.vms().is_empty());
+    });
+}
+
+#[test]
+fn a_first_plan_names_the_tiers_of_new_disks_that_no_job_backs_up() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        for tier in ["tier-1", "tier-2"] {
+            lab.request("POST", "/api2/json/pools", Some(&json!({ "poolid": tier }).to_string()));
+        }
+        let job = json!({ "id": "one", "pool": "tier-1", "storage": "shared", "schedule": "21:00" });
+        lab.request("POST", "/api2/json/cluster/backup", Some(&job.to_string()));
+        let one = stack("shared", "node_name = \"pve1\"", "");
+        let (disk, machine) = one.split_once("resource \"homelab_pve_vm\"").unwrap();
+        let other = disk.replace("pg", "other").replace("backup_tier = 1", "backup_tier = 2");
+        let both = format!("{disk}{other}resource \"homelab_pve_vm\"{machine}");
+        let workspace = Workspace::new(cli);
+        workspace.configure(&lab.provider_block(), &both);
+        let said = workspace.plan().prose();
+        assert!(said.contains("unless this configuration makes one: \"tier-2\"."), "{said}");
     });
 }
 

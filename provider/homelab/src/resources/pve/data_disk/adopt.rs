@@ -87,12 +87,17 @@ pub(in crate::resources::pve) async fn attached_to(
 
 /// Whether a machine can become a holder as it is.
 async fn check(pve: &Pve, found: &Holder) -> Result<()> {
-    let disks = sight::disks(&found.config).count();
-    if disks != 1 {
+    let disks: Vec<&str> = sight::disks(&found.config).map(|(slot, _)| slot).collect();
+    if disks.len() != 1 {
+        let vm = found.at.id;
         return Err(not_a_holder(
-            found.at.id,
+            vm,
             &format!(
-                "it has {disks} disks, and a holder has one. Move the others to machines of their own first"
+                "it has {} disks ({}), and a holder has one. Give each of the others to a machine of its own, which needs no \
+                 more than a name, and stop whoever uses it before. That changes the name of the volume, so let the one that \
+                 uses it refer to the new name:\n\n  qm disk move {vm} <slot> --target-vmid <id>\n\nThen import again",
+                disks.len(),
+                disks.join(", "),
             ),
         ));
     }

@@ -191,7 +191,14 @@ impl Foresight<'_> {
         let list = list(disks, new);
         let backed_up = new.iter().any(|disk| disk.tier.is_some_and(BackupTier::is_backed_up));
         if backed_up && alike.is_none() {
-            return plan.warn("data_disks", THROUGH_MACHINE, format!("{STRICTEST_OF_NEW}\n\n{list}"));
+            let jobs = self.pve.backup_jobs().await.ok();
+            let all = tiers.into_iter().chain(new.iter().filter_map(|disk| disk.tier));
+            let missing = without_job(all, jobs.as_deref());
+            return plan.warn(
+                "data_disks",
+                THROUGH_MACHINE,
+                format!("{STRICTEST_OF_NEW}\n\n{list}{missing}"),
+            );
         }
         let Some(tier_pool) = strictest.pool() else { return };
         let several = if tiers.iter().filter(|tier| tier.is_backed_up()).count() > 1 {
@@ -267,13 +274,30 @@ fn looser_pool(found: BackupTier, strictest: BackupTier) -> Error {
 const UNREADABLE: &str = "Which jobs these are could not be read.";
 
 /// The jobs that take a machine in a pool.
-fn jobs_of(pool: &PoolName, jobs: Option<&[BackupJob]>, vm: Option<VmId>) -> String {
+pub(super) fn jobs_of(pool: &PoolName, jobs: Option<&[BackupJob]>, vm: Option<VmId>) -> String {
     let Some(jobs) = jobs else { return UNREADABLE.to_owned() };
-    let found = called(jobs.iter().filter(|job| takes(job, pool, vm)));
+    // Companions are there for a pool of the user's own.
+    let takes = |job: &&BackupJob| companions::of(job).is_none() && takes(job, pool, vm);
+    let found = called(jobs.iter().filter(takes));
     if found.is_empty() {
         return no_job(pool);
     }
     format!("Now that is: {}.", found.join(", "))
+}
+
+/// Those of some tiers whose pools no job backs up.
+fn without_job(tiers: impl Iterator<Item = BackupTier>, jobs: Option<&[BackupJob]>) -> String {
+    let Some(jobs) = jobs else { return String::new() };
+    let pools: BTreeSet<PoolName> = tiers.filter_map(BackupTier::pool).collect();
+    let missing = pools.iter().filter(|pool| !jobs.iter().any(|job| takes(job, pool, None)));
+    let names: Vec<String> = missing.map(|pool| format!("{:?}", pool.as_str())).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\n\nNo enabled backup job backs these pools up yet, unless this configuration makes one: {}.",
+        names.join(", ")
+    )
 }
 
 fn no_job(pool: &PoolName) -> String {
@@ -285,7 +309,7 @@ fn no_job(pool: &PoolName) -> String {
 }
 
 /// The companions that a machine in a pool of the user's own gets.
-fn companions_of(tier_pool: &PoolName, jobs: Option<&[BackupJob]>, vm: Option<VmId>) -> String {
+pub(super) fn companions_of(tier_pool: &PoolName, jobs: Option<&[BackupJob]>, vm: Option<VmId>) -> String {
     let Some(jobs) = jobs else { return UNREADABLE.to_owned() };
     let bases: Vec<&BackupJob> = jobs
         .iter()

@@ -7,7 +7,7 @@ use super::coverage::is_own;
 use super::holder::machine_name;
 use super::model::{DataDisk, Ownership};
 use super::tier::BackupTier;
-use super::{create, delete, observe, privileges, storage, tier_reference, ties, update};
+use super::{create, delete, foresight, observe, privileges, storage, tier_reference, ties, update};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::{preflight, presence};
@@ -249,20 +249,23 @@ async fn change_tier(
         ties.flip(user);
     }
     let chosen = cluster.guest(user).and_then(|guest| guest.pool.as_ref()).filter(|pool| is_own(Some(pool)));
+    let jobs = pve.backup_jobs().await.ok();
     let what = match (wanted.pool(), chosen) {
         (None, _) => {
             format!("VM {user} uses it, and the backups of that machine will not include it any more.")
         }
         (Some(pool), None) => format!(
             "VM {user} uses it and is backed up with it, so that machine goes into the pool {:?}, unless another of its \
-             data disks is of a stricter tier.",
-            pool.as_str()
+             data disks is of a stricter tier, and the job of that pool backs it up. {}",
+            pool.as_str(),
+            foresight::jobs_of(&pool, jobs.as_deref(), Some(user)),
         ),
         (Some(pool), Some(own)) => format!(
             "VM {user} uses it and is backed up with it. That machine stays in the pool {:?}, and each job of the pool {:?} \
-             gets a companion for it, unless another of its data disks is of a stricter tier.",
+             gets a companion for it, unless another of its data disks is of a stricter tier. {}",
             own.as_str(),
-            pool.as_str()
+            pool.as_str(),
+            foresight::companions_of(&pool, jobs.as_deref(), Some(user)),
         ),
     };
     plan.warn(
@@ -299,8 +302,8 @@ fn repair(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) {
         ),
         _ => (
             "Data disk is mended",
-            "An apply was interrupted, or somebody has changed it by hand: it is not quite where its holder says, or not in \
-             the pool of its tier. The apply mends that; the volume stays as it is.",
+            "An apply was interrupted, or somebody has changed something by hand: it is not quite where its holder says, or a \
+             pool or a backup job is not what its tier needs. The apply mends that; the volume stays as it is.",
         ),
     };
     plan.warn("name", summary, format!("The data disk {:?} is changed. {detail}", prior.name));
