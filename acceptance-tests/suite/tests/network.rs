@@ -190,6 +190,75 @@ fn changes_that_somebody_else_has_staged_are_never_applied() {
 }
 
 #[test]
+fn what_an_interrupted_apply_has_staged_is_told_and_never_taken_for_applied() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let network = "/api2/json/nodes/pve2/network";
+        let bridge = |mtu: u32| resource("bridge", "this", &format!("name = \"vmbr7\"\nmtu = {mtu}"));
+        let wants = |mtu: u32| workspace.configure(&lab.provider_block(), &bridge(mtu));
+        let told = |what: &str| {
+            let said = workspace.plan().failed().prose();
+            assert!(said.contains("Network has staged changes") && said.contains(what), "{said}");
+            assert!(said.contains("pvesh delete /nodes/pve2/network"), "{said}");
+        };
+        wants(1400);
+        workspace.apply().ok();
+        // A run that wanted 1500 died before it applied that.
+        let change = "{\"type\":\"bridge\",\"mtu\":1500,\"autostart\":1}";
+        lab.request("PUT", &format!("{network}/vmbr7"), Some(change));
+        wants(1500);
+        told("mtu 1500");
+        wants(1400);
+        workspace.plan_is_empty();
+        lab.request("DELETE", network, None);
+        wants(1500);
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        // Another one was about to delete it.
+        lab.request("DELETE", &format!("{network}/vmbr7"), None);
+        workspace.plan_is_empty();
+        let said = workspace.destroy().failed().prose();
+        assert!(said.contains("Network has staged changes"), "{said}");
+        lab.request("DELETE", network, None);
+        workspace.destroy().ok();
+        nothing_left(&lab);
+    });
+}
+
+#[test]
+fn an_apply_that_cuts_its_own_connection_for_a_while_is_waited_for() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let fault = |kind: &str, method: &str, path: &str, times: u32| {
+            lab.plant(&serde_json::json!({"kind": kind, "method": method, "path": path, "times": times}));
+        };
+        workspace.configure(&lab.provider_block(), &resource("bridge", "this", "name = \"vmbr7\""));
+        // The answer is lost, and nobody answers for longer than a call is repeated by itself.
+        fault("reply_lost", "PUT", "/nodes/pve2/network", 1);
+        fault("cut", "PUT", "/nodes/pve2/network", 9);
+        fault("cut", "GET", "/nodes/pve2/tasks/**", 9);
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        // Nor is a change lost, or made twice, whose staging got no answer.
+        workspace
+            .configure(&lab.provider_block(), &resource("bridge", "this", "name = \"vmbr7\"\nmtu = 1400"));
+        fault("reply_lost", "PUT", "/nodes/pve2/network/vmbr7", 1);
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        fault("reply_lost", "DELETE", "/nodes/pve2/network/vmbr7", 1);
+        workspace.destroy().ok();
+        nothing_left(&lab);
+        fault("reply_lost", "POST", "/nodes/pve2/network", 1);
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
+        nothing_left(&lab);
+    });
+}
+
+#[test]
 fn an_interface_of_someone_else_is_not_adopted() {
     with_each_cli(|cli| {
         let lab = Lab::start();

@@ -77,13 +77,6 @@ impl Pve {
         Ok(rows.iter().filter_map(name).collect())
     }
 
-    /// One interface.
-    pub async fn interface(&self, node: &NodeName, name: &InterfaceName) -> Result<Interface> {
-        let settings = self.settings(&interface_path(node, name)).await?;
-        let kind = settings.text("type").unwrap_or_default().to_owned();
-        Ok(Interface { name: name.clone(), kind, settings })
-    }
-
     /// Stages a new interface.
     pub async fn stage_interface(
         &self,

@@ -1,13 +1,15 @@
 //! One apply of a node's network for all changes of a run that come together, and the way back when it fails.
 //!
-//! A change is staged at once and then waits for the apply. The first to wait leads: it gathers whatever else of the run
-//! is being staged for the node, applies once, and tells the others how it went. See docs/adr/0006-network-batches.md.
+//! A change waits for the apply that it becomes part of. The first to wait leads: it gathers whatever else the run wants of
+//! the node, stages all of it, applies once, and tells the others how it went. Staging comes last, so that a run that is
+//! killed seldom leaves anything staged. See docs/adr/0006-network-batches.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use pve_client::{Error as PveError, NodeName, Pve, Scope, Settings};
+use api_core::Pace;
+use pve_client::{Error as PveError, InterfaceName, NodeName, Pve, Scope, Settings};
 use tf_framework::prelude::*;
 use tokio::sync::{Mutex, oneshot};
 
@@ -21,6 +23,9 @@ const GATHER: Duration = Duration::from_millis(400);
 
 /// How long an apply may take, and undoing one that failed. It is nobody's own, so no single operation limits it.
 const APPLY: Duration = Duration::from_secs(180);
+
+/// How long nobody may answer once an apply has begun: it may cut the very connection that it was asked for on.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// What happens to one interface, and what undoes it.
 #[derive(Clone, Debug)]
@@ -60,18 +65,27 @@ impl Failure {
     }
 }
 
-/// How an apply went, for everybody who waits for it.
-type Outcome = Result<(), Diagnostic>;
+/// How a change went, for whoever waits for it.
+type Outcome = Result<(), Failure>;
+
+/// A change that waits to be staged, and who waits for it.
+#[derive(Debug)]
+struct Pending {
+    id: InterfaceId,
+    staged: Staged,
+    tell: oneshot::Sender<Outcome>,
+}
 
 /// What waits for the next apply of a node.
 #[derive(Debug, Default)]
 struct Waiting {
-    staged: Vec<(InterfaceId, Staged)>,
-    tell: Vec<oneshot::Sender<Outcome>>,
-    /// Changes that are on their way to be staged.
-    coming: usize,
+    pending: Vec<Pending>,
     /// Whether somebody leads.
     led: bool,
+    /// Whether an apply is being made, from the first change that is staged.
+    at_work: bool,
+    /// Whether this run has staged anything.
+    staged: bool,
 }
 
 #[derive(Debug, Default)]
@@ -94,7 +108,18 @@ impl Batches {
     pub(crate) fn is_busy(&self, name: &NodeName) -> bool {
         let node = self.node(name);
         let waiting = node.waiting();
-        waiting.led || waiting.coming > 0 || !waiting.staged.is_empty()
+        waiting.led || waiting.at_work || !waiting.pending.is_empty()
+    }
+
+    /// Whether what is staged on the node may have been left by this run.
+    fn has_staged(&self, name: &NodeName) -> bool {
+        self.node(name).waiting().staged
+    }
+
+    /// Whether what is staged on a node hides an interface: what it is until then cannot be read. Where this run
+    /// has staged nothing, it hides only what it changes: what the state does not know.
+    pub(super) fn hide(&self, name: &NodeName, is_known: bool) -> bool {
+        !self.is_busy(name) && (self.has_staged(name) || !is_known)
     }
 }
 
@@ -104,45 +129,17 @@ impl Node {
     }
 }
 
-/// Counts a change that is on its way, until it is staged or has failed, whichever way that ends.
-struct Coming<'a>(&'a Node);
-
-impl<'a> Coming<'a> {
-    fn new(node: &'a Node) -> Self {
-        node.waiting().coming += 1;
-        Self(node)
-    }
-}
-
-impl Drop for Coming<'_> {
-    fn drop(&mut self) {
-        self.0.waiting().coming -= 1;
-    }
-}
-
-/// Changes one interface: stages the change and waits for the apply that it becomes part of.
-pub(super) async fn change(cx: &Cx, pve: &Pve, id: &InterfaceId, staged: Staged) -> Result<(), Failure> {
+/// Changes one interface: waits for the apply that the change becomes part of.
+pub(super) async fn change(cx: &Cx, pve: &Pve, id: &InterfaceId, staged: Staged) -> Outcome {
     let Some(batches) = cx.network_batches() else {
         return Err(Failure::Apply(Diagnostic::bug("The network has no batches.")));
     };
     let node = batches.node(&id.node);
-    let (told, leads) = {
-        let coming = Coming::new(&node);
-        let _file = pve.scope().run(node.file.lock()).await.map_err(PveError::from)?;
-        if node.waiting().staged.is_empty()
-            && let Some(diff) = pve.network(&id.node).await?.staged
-        {
-            return Err(Failure::Apply(foreign(&id.node, &diff)));
-        }
-        staged.stage(pve, id).await?;
-        let (tell, told) = oneshot::channel();
+    let (tell, told) = oneshot::channel();
+    let leads = {
         let mut waiting = node.waiting();
-        waiting.staged.push((id.clone(), staged));
-        waiting.tell.push(tell);
-        let leads = !std::mem::replace(&mut waiting.led, true);
-        drop(waiting);
-        drop(coming);
-        (told, leads)
+        waiting.pending.push(Pending { id: id.clone(), staged, tell });
+        !std::mem::replace(&mut waiting.led, true)
     };
     if leads {
         // Whoever leads does it for others too, so that it goes on when its own operation ends.
@@ -150,82 +147,170 @@ pub(super) async fn change(cx: &Cx, pve: &Pve, id: &InterfaceId, staged: Staged)
         tokio::spawn(async move { lead(&node, &pve, &name).await });
     }
     match pve.scope().run(told).await.map_err(PveError::from)? {
-        Ok(outcome) => outcome.map_err(Failure::Apply),
+        Ok(outcome) => outcome,
         Err(_) => Err(Failure::Apply(Diagnostic::bug("The apply of the network ended without a word."))),
     }
 }
 
-/// Gathers, applies once, and tells everybody. A run that is cancelled meanwhile applies nothing.
+/// Gathers, stages, applies once, and tells everybody. A run that is cancelled meanwhile stages nothing.
 async fn lead(node: &Node, pve: &Pve, name: &NodeName) {
     let gathered = gather(node, pve).await;
     let pve = pve.client().scoped(Scope::cleanup(APPLY));
     let file = node.file.lock().await;
-    let (staged, tell) = {
+    let pending = {
         let mut waiting = node.waiting();
-        waiting.led = false;
-        (std::mem::take(&mut waiting.staged), std::mem::take(&mut waiting.tell))
+        (waiting.led, waiting.at_work, waiting.staged) = (false, true, true);
+        std::mem::take(&mut waiting.pending)
     };
-    let outcome = match gathered {
-        Ok(()) => apply(&pve, name, &staged).await,
-        Err(error) => {
-            let undone = pve.revert_network(name).await;
-            Err(failed(name, &staged, &error, undone.as_ref().err()))
+    match gathered {
+        Err(PveError::Cancelled) => {
+            for one in pending {
+                let _ = one.tell.send(Err(PveError::Cancelled.into()));
+            }
         }
-    };
-    drop(file);
-    for one in tell {
-        // Whoever does not wait any more has been cancelled.
-        let _ = one.send(outcome.clone());
+        // Others still have the time that whoever leads has not.
+        Ok(()) | Err(_) => carry_out(&pve, name, pending).await,
     }
+    node.waiting().at_work = false;
+    drop(file);
 }
 
-/// Waits until nothing was staged for a while and nothing is on its way.
+/// Waits until no change came for a while.
 async fn gather(node: &Node, pve: &Pve) -> pve_client::Result<()> {
-    let mut count = node.waiting().staged.len();
+    let mut count = node.waiting().pending.len();
     loop {
         pve.scope().sleep(GATHER).await?;
-        let waiting = node.waiting();
-        if waiting.coming == 0 && waiting.staged.len() == count {
+        let now = node.waiting().pending.len();
+        if now == count {
             return Ok(());
         }
-        count = waiting.staged.len();
+        count = now;
     }
 }
 
-async fn apply(pve: &Pve, node: &NodeName, staged: &[(InterfaceId, Staged)]) -> Outcome {
+/// Stages all changes and applies them. Whoever does not wait any more has been cancelled, and is told in vain.
+async fn carry_out(pve: &Pve, name: &NodeName, pending: Vec<Pending>) {
+    let there = match before(pve, name, &pending).await {
+        Ok(there) => there,
+        Err(diagnostic) => {
+            for one in pending {
+                let _ = one.tell.send(Err(Failure::Apply(diagnostic.clone())));
+            }
+            return;
+        }
+    };
+    let (mut staged, mut tell) = (Vec::new(), Vec::new());
+    for Pending { id, staged: one, tell: teller } in pending {
+        let is_there = there.contains(&id.name);
+        if matches!(one, Staged::Gone { .. }) && !is_there {
+            let _ = teller.send(Ok(()));
+            continue;
+        }
+        match one.stage(pve, &id, is_there).await {
+            Ok(()) => {
+                staged.push((id, one));
+                tell.push(teller);
+            }
+            // Its own failure; others are not concerned.
+            Err(error) => drop(teller.send(Err(error.into()))),
+        }
+    }
+    if staged.is_empty() {
+        return;
+    }
+    let outcome = apply(pve, name, &staged).await;
+    for one in tell {
+        let _ = one.send(outcome.clone().map_err(Failure::Apply));
+    }
+}
+
+/// The interfaces there are, if nothing is staged that would be applied along.
+async fn before(
+    pve: &Pve,
+    name: &NodeName,
+    pending: &[Pending],
+) -> Result<BTreeSet<InterfaceName>, Diagnostic> {
+    match pve.network(name).await {
+        Ok(network) => match network.staged {
+            Some(diff) => Err(foreign(name, &diff)),
+            None => Ok(network.interfaces.into_iter().map(|one| one.name).collect()),
+        },
+        Err(error) => {
+            Err(failed(name, pending.iter().map(|one| &one.id), &error, "Nothing was changed. Apply again."))
+        }
+    }
+}
+
+async fn apply(pve: &Pve, node: &NodeName, staged: &[(InterfaceId, Staged)]) -> Result<(), Diagnostic> {
     let error = match run(pve, node).await {
         Ok(()) => return Ok(()),
         Err(error) => error,
     };
     let undo = pve.client().scoped(Scope::cleanup(APPLY));
-    let undone = take_back(&undo, node, staged).await;
-    Err(failed(node, staged, &error, undone.as_ref().err()))
+    let now = match take_back(&undo, node, staged).await {
+        Ok(()) => "All of these changes were taken back, and the network is as it was before. Correct the configuration and \
+                   apply again."
+            .to_owned(),
+        Err(undone) => format!(
+            "The changes could not be taken back: “{undone}”. Look at the network of the node now; what is staged is \
+             shown and reverted there under System, Network."
+        ),
+    };
+    Err(failed(node, staged.iter().map(|(id, _)| id), &error, &now))
 }
 
 async fn run(pve: &Pve, node: &NodeName) -> pve_client::Result<()> {
-    let upid = match pve.apply_network(node).await {
-        // Applying what is applied already does nothing.
-        Err(PveError::MaybeApplied { .. }) => pve.apply_network(node).await?,
-        result => result?,
-    };
+    // Applying what is applied already does nothing.
+    let upid = answered(pve, || pve.apply_network(node)).await?;
     pve.wait(&upid).await.map(drop)
+}
+
+/// Repeats a call that may be repeated until it is answered.
+async fn answered<T, F>(pve: &Pve, call: impl Fn() -> F) -> pve_client::Result<T>
+where
+    F: Future<Output = pve_client::Result<T>>,
+{
+    let since = Instant::now();
+    let ask = || async {
+        match call().await {
+            Err(PveError::NeverSent { .. } | PveError::MaybeApplied { .. }) if since.elapsed() < SILENCE => {
+                Ok(None)
+            }
+            result => result.map(Some),
+        }
+    };
+    api_core::poll(pve.scope(), Pace::default(), ask).await
 }
 
 /// Undoes everything. An apply takes the staged file over before it loads it, so dropping what is staged is not enough:
 /// the opposite is staged, in the opposite order, and applied.
 async fn take_back(pve: &Pve, node: &NodeName, staged: &[(InterfaceId, Staged)]) -> pve_client::Result<()> {
-    let unapplied = pve.network(node).await?.staged.is_some();
+    let unapplied = answered(pve, || pve.network(node)).await?.staged.is_some();
     if unapplied {
-        return pve.revert_network(node).await;
+        return answered(pve, || pve.revert_network(node)).await;
     }
     for (id, one) in staged.iter().rev() {
-        one.undo(pve, id).await?;
+        one.opposite().stage(pve, id, false).await?;
     }
     run(pve, node).await
 }
 
 impl Staged {
-    async fn stage(&self, pve: &Pve, id: &InterfaceId) -> pve_client::Result<()> {
+    /// Stages the change. `there` says whether the interface was there before: one that was not, and now is, was made by
+    /// a call whose answer was lost.
+    async fn stage(&self, pve: &Pve, id: &InterfaceId, there: bool) -> pve_client::Result<()> {
+        match self.send(pve, id).await {
+            Err(PveError::MaybeApplied { .. }) => {}
+            result => return result,
+        }
+        match (self, answered(pve, || self.send(pve, id)).await) {
+            (Self::New { .. }, Err(error)) if !there && error.already_exists() => Ok(()),
+            (Self::Gone { .. }, Err(error)) if error.is_not_found() => Ok(()),
+            (_, result) => result,
+        }
+    }
+
+    async fn send(&self, pve: &Pve, id: &InterfaceId) -> pve_client::Result<()> {
         let (node, name) = (&id.node, &id.name);
         match self {
             Self::New { kind, settings } => pve.stage_interface(node, name, kind, settings).await,
@@ -236,28 +321,27 @@ impl Staged {
         }
     }
 
-    async fn undo(&self, pve: &Pve, id: &InterfaceId) -> pve_client::Result<()> {
-        let (node, name) = (&id.node, &id.name);
+    /// What undoes the change.
+    fn opposite(&self) -> Self {
         match self {
-            Self::New { .. } => pve.stage_interface_removal(node, name).await,
-            Self::Changed { kind, settings, before, .. } => {
-                let delete = settings.changes_to(before).delete;
-                pve.stage_interface_change(node, name, kind, before, &delete).await
-            }
-            Self::Gone { kind, before } => pve.stage_interface(node, name, kind, before).await,
+            Self::New { kind, settings } => Self::Gone { kind, before: settings.clone() },
+            Self::Changed { kind, settings, before, .. } => Self::Changed {
+                kind,
+                settings: before.clone(),
+                delete: settings.changes_to(before).delete,
+                before: settings.clone(),
+            },
+            Self::Gone { kind, before } => Self::New { kind, settings: before.clone() },
         }
     }
 }
 
-fn names(staged: &[(InterfaceId, Staged)]) -> String {
-    staged.iter().map(|(id, _)| id.name.to_string()).collect::<Vec<_>>().join(", ")
-}
-
-fn failed(
+/// `now` says how the network is after that, and what to do.
+fn failed<'a>(
     node: &NodeName,
-    staged: &[(InterfaceId, Staged)],
+    ids: impl Iterator<Item = &'a InterfaceId>,
     error: &PveError,
-    undone: Option<&PveError>,
+    now: &str,
 ) -> Diagnostic {
     let log = match error {
         PveError::TaskFailed { log_tail, .. } if !log_tail.is_empty() => {
@@ -266,34 +350,27 @@ fn failed(
         }
         _ => String::new(),
     };
-    let now = match undone {
-        None => "All of these changes were taken back, and the network is as it was before. Correct the configuration and \
-                 apply again."
-            .to_owned(),
-        Some(undone) => format!(
-            "The changes could not be taken back: “{undone}”. Look at the network of the node now; what is staged is \
-             shown and reverted there under System, Network."
-        ),
-    };
+    let names: Vec<&str> = ids.map(|id| id.name.as_str()).collect();
     Diagnostic::error(
         "Network was not applied",
         format!(
             "Proxmox VE could not apply the network of node {:?} with the changes of {}: “{error}”. {now}{log}",
             node.as_str(),
-            names(staged)
+            names.join(", ")
         ),
     )
 }
 
-/// Somebody else has staged changes.
+/// There are staged changes that this run has not staged.
 pub(super) fn foreign(node: &NodeName, diff: &str) -> Diagnostic {
     let lines: Vec<String> = diff.lines().take(20).map(|line| format!("  {line}")).collect();
     Diagnostic::error(
         "Network has staged changes",
         format!(
-            "Somebody has changed the network of node {:?} without applying it, and applying this configuration would \
-             apply that too. Apply or revert it in the web interface (System, Network), or drop it with\n\n  pvesh delete \
-             /nodes/{}/network\n\nWhat is staged:\n\n{}",
+            "The network of node {:?} has changes that were staged and never applied, by a person or by an apply that was \
+             interrupted. Applying this configuration would apply them too. Apply or revert them in the web interface \
+             (System, Network), or drop them with\n\n  pvesh delete /nodes/{}/network\n\nand then apply this \
+             configuration again. What is staged:\n\n{}",
             node.as_str(),
             node,
             lines.join("\n")

@@ -166,8 +166,8 @@ impl Resource for Bond {
         super::create(cx, want).await
     }
 
-    async fn read(cx: &Cx, id: &InterfaceId, _prior: Option<&Self>) -> Result<Option<Self>> {
-        super::read(cx, id).await
+    async fn read(cx: &Cx, id: &InterfaceId, prior: Option<&Self>) -> Result<Option<Self>> {
+        super::read(cx, id, prior).await
     }
 
     async fn update(cx: &Cx, id: &InterfaceId, change: Change<'_, Self>) -> Result<()> {

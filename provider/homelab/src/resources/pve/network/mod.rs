@@ -13,7 +13,6 @@ use pve_client::{Error as PveError, Interface, InterfaceName, NodeName, Settings
 use tf_framework::prelude::*;
 
 use self::batch::Staged;
-use super::lifecycle::if_there;
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
 use crate::memory::Expected;
@@ -56,7 +55,7 @@ impl InterfaceId {
 }
 
 /// An interface of one type, as its resource sees it.
-pub(super) trait Managed: SchemaModel + Clone {
+pub(super) trait Managed: SchemaModel + Clone + PartialEq {
     /// The type on the wire.
     const KIND: &'static str;
     /// The noun, for messages.
@@ -114,11 +113,22 @@ pub(super) async fn create<M: Managed>(cx: &Cx, want: &M) -> Result<InterfaceId>
     }
 }
 
-pub(super) async fn read<M: Managed>(cx: &Cx, id: &InterfaceId) -> Result<Option<M>> {
+/// Reads the interface with what is staged on its node, which hides what is in force: then the state stays as it is.
+pub(super) async fn read<M: Managed>(cx: &Cx, id: &InterfaceId, prior: Option<&M>) -> Result<Option<M>> {
     let what = format!("read {}", id.title(M::NOUN));
-    let Some(found) = if_there(cx.pve()?.interface(&id.node, &id.name).await).explain::<M>(cx, &what)? else {
-        return Ok(None);
-    };
+    let network = cx.pve()?.network(&id.node).await.explain::<M>(cx, &what)?;
+    let found = network.interfaces.into_iter().find(|one| one.name == id.name);
+    let found = found.map(|found| of_its_kind(id, found)).transpose()?;
+    if let (Some(diff), Some(batches)) = (network.staged, cx.network_batches())
+        && batches.hide(&id.node, found.as_ref() == prior)
+    {
+        let hidden = Error::from(batch::foreign(&id.node, &diff));
+        return Err(if prior.is_some() { hidden.out_of_reach() } else { hidden });
+    }
+    Ok(found)
+}
+
+fn of_its_kind<M: Managed>(id: &InterfaceId, found: Interface) -> Result<M> {
     if found.kind != M::KIND {
         return Err(Error::new(
             "Interface has another type",
@@ -131,7 +141,7 @@ pub(super) async fn read<M: Managed>(cx: &Cx, id: &InterfaceId) -> Result<Option
             ),
         ));
     }
-    Ok(Some(M::from_wire(id.node.clone(), found)))
+    Ok(M::from_wire(id.node.clone(), found))
 }
 
 pub(super) async fn update<M: Managed>(cx: &Cx, id: &InterfaceId, change: Change<'_, M>) -> Result<()> {
@@ -146,9 +156,6 @@ pub(super) async fn update<M: Managed>(cx: &Cx, id: &InterfaceId, change: Change
 pub(super) async fn delete<M: Managed>(cx: &Cx, id: &InterfaceId, prior: &M) -> Result<()> {
     let pve = cx.pve()?;
     let what = format!("delete {}", id.title(M::NOUN));
-    if if_there(pve.interface(&id.node, &id.name).await).explain::<M>(cx, &what)?.is_none() {
-        return Ok(());
-    }
     let staged = Staged::Gone { kind: M::KIND, before: prior.settings() };
     let done = batch::change(cx, &pve, id, staged).await;
     done.map_err(|failure| failure.explain::<M>(cx, &what))
