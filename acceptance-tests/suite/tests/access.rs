@@ -154,6 +154,77 @@ fn a_rotated_token_has_a_new_secret_while_the_old_one_stays_valid() {
     }
 }
 
+/// A token of `root@pam`, made by hand.
+fn make_token(lab: &Lab, name: &str) -> String {
+    let path = format!("/api2/json/access/users/root@pam/token/{name}");
+    let made = lab.request("POST", &path, Some("{\"privsep\":0}"));
+    format!("root@pam!{name}={}", made["data"]["value"].as_str().expect("the lab tells the secret"))
+}
+
+fn deploy(body: &str) -> String {
+    resource(
+        "token",
+        &format!("user_id = \"root@pam\"\nname = \"deploy\"\nprivilege_separation = false\n{body}"),
+    )
+}
+
+#[test]
+fn a_token_with_the_name_of_a_spare_one_is_left_alone() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let foreign = make_token(&lab, "deploy-2");
+        let workspace = Workspace::new(cli);
+        let told = |outcome: String| {
+            assert!(outcome.contains("Spare token already exists"), "{outcome}");
+            assert!(outcome.contains("pveum user token delete root@pam deploy-2"), "{outcome}");
+        };
+        workspace.configure(&lab.provider_block(), &deploy("rotation_id = \"1\""));
+        told(workspace.plan().failed().prose());
+        workspace.configure(&lab.provider_block(), &deploy(""));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert_eq!(workspace.resource("homelab_pve_token.this")["token_ids"][0], "root@pam!deploy");
+        assert_eq!(
+            workspace.resource("homelab_pve_token.this")["token_ids"].as_array().map(Vec::len),
+            Some(1)
+        );
+        workspace.configure(&lab.provider_block(), &deploy("rotation_id = \"1\""));
+        told(workspace.plan().failed().prose());
+        workspace.configure(&lab.provider_block(), &deploy(""));
+        workspace.destroy().ok();
+        assert!(works(&lab, &foreign), "a token of somebody else has ended");
+    });
+}
+
+#[test]
+fn a_rotation_never_ends_the_login_that_asks_for_it() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let login = make_token(&lab, "deploy");
+        let workspace = Workspace::new(cli);
+        let api_token = || {
+            let token = workspace.resource("homelab_pve_token.this");
+            token["api_token"].as_str().expect("a secret").to_owned()
+        };
+        workspace.configure(&lab.provider_block_as(&login), &deploy("rotation_id = \"1\""));
+        workspace.import("homelab_pve_token.this", "root@pam!deploy").ok();
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        // The login is the spare token now.
+        workspace.configure(&lab.provider_block_as(&login), &deploy("rotation_id = \"2\""));
+        let said = workspace.plan().failed().prose();
+        assert!(said.contains("Own login would end") && said.contains("root@pam!deploy-2"), "{said}");
+        assert!(works(&lab, &login));
+        let said = workspace.destroy().failed().prose();
+        assert!(said.contains("Own login would end"), "{said}");
+        let next = api_token();
+        workspace.configure(&lab.provider_block_as(&next), &deploy("rotation_id = \"2\""));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert!(works(&lab, &next) && works(&lab, &api_token()) && !works(&lab, &login));
+    });
+}
+
 #[test]
 fn what_is_there_is_never_adopted() {
     with_each_cli(|cli| {

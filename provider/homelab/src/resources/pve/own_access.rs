@@ -1,6 +1,6 @@
 //! The provider's own login: what must not be taken from it, because then nothing could be given back.
 
-use pve_client::{AclEntry, Grantee, GroupName, Pve, UserId};
+use pve_client::{AclEntry, Grantee, GroupName, Pve, TokenId, UserId};
 use tf_framework::prelude::*;
 
 /// The login of the provider.
@@ -22,7 +22,7 @@ impl Own {
     }
 
     /// Whether this is the token.
-    pub(crate) fn is_token(&self, token: &pve_client::TokenId) -> bool {
+    pub(crate) fn is_token(&self, token: &TokenId) -> bool {
         self.identity == token.to_string()
     }
 
@@ -76,6 +76,22 @@ impl Own {
                 going.grantee.to_string()
             ),
         )))
+    }
+
+    /// The message that a rotation from one token to the next would end the login, and lose the new secret with it.
+    pub(crate) fn refuses_rotation(&self, in_use: &TokenId, next: &TokenId) -> Option<Diagnostic> {
+        self.is_token(next).then(|| {
+            Diagnostic::error(
+                "Own login would end",
+                format!(
+                    "The provider is logged in as {}, the spare one of the two tokens, which this rotation gives a new \
+                     secret: the login would end before that secret is known. Give the provider the token in use first, \
+                     {in_use}: its secret is in the attribute `api_token` here.",
+                    self.identity
+                ),
+            )
+            .at("rotation_id")
+        })
     }
 
     /// The message that an object is the login itself.

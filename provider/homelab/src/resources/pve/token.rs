@@ -8,7 +8,7 @@ use super::lifecycle::{Object, if_there};
 use super::own_access::Own;
 use super::text::{moment, trimmed, whole_seconds};
 use super::token_reference::TokenReference;
-use super::token_rotation::{prepare, spare};
+use super::token_rotation::{prepare, spare, taken};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::memory::Expected;
@@ -100,6 +100,17 @@ impl Token {
         ids
     }
 
+    /// Whether a token is one of these. A rotation that was begun may have made the spare one.
+    fn has(&self, id: &TokenId) -> bool {
+        self.rotation_id.is_some() || self.token_ids.known().is_some_and(|ids| ids.contains(id))
+    }
+
+    /// The spare token that has to be made, because there is none yet.
+    fn new_spare(&self, prior: Option<&Self>) -> Option<TokenId> {
+        spare(&self.first())
+            .filter(|spare| self.rotation_id.is_some() && !prior.is_some_and(|prior| prior.has(spare)))
+    }
+
     fn in_use(&self) -> TokenId {
         self.token_id.known().cloned().unwrap_or_else(|| self.first())
     }
@@ -147,7 +158,8 @@ fn state(id: &TokenId, in_use: Wire, all: &[Wire], cx: &Cx, prior: Option<&Token
     let known =
         prior.filter(|prior| prior.in_use() == in_use.id).and_then(|prior| prior.secret.known().cloned());
     let secret = made.map(|secret| secret.expose().to_owned()).or(known);
-    let spare = spare(id);
+    // A token that only happens to have the name of the spare one is somebody else's. An import takes both.
+    let spare = spare(id).filter(|spare| prior.is_none_or(|prior| prior.has(spare)));
     let ids =
         all.iter().map(|token| &token.id).filter(|other| *other == id || Some(*other) == spare.as_ref());
     Token {
@@ -181,8 +193,8 @@ impl Resource for Token {
         if let (Ok(pve), Some(prior)) = (cx.pve(), &prior) {
             let own = Own::new(&pve);
             let gone = plan.is_destroy() || plan.want().is_some_and(|want| want.first() != prior.first());
-            if gone && own.is_token(&prior.in_use()) {
-                plan.push(own.is_self(&object(&prior.in_use()).name, "delete"));
+            if let Some(id) = prior.ids(Some(prior)).iter().find(|id| gone && own.is_token(id)) {
+                plan.push(own.is_self(&object(id).name, "delete"));
             }
         }
         let same = |want: &Self| prior.as_ref().filter(|prior| prior.first() == want.first()).cloned();
@@ -203,6 +215,14 @@ impl Resource for Token {
                 plan.mark_unknown("secret");
                 plan.mark_unknown("api_token");
             }
+            if let Ok(pve) = cx.pve() {
+                let new = want.new_spare(prior.as_ref());
+                let refused = match prior.filter(|_| rotates) {
+                    Some(prior) => Own::new(&pve).refuses_rotation(&prior.in_use(), &in_use),
+                    None => None,
+                };
+                refused.into_iter().chain(taken(&pve, new.as_ref()).await).for_each(|error| plan.push(error));
+            }
         }
         let user = plan.want().or(prior).map(|token| token.user_id);
         match (user, cx.pve()) {
@@ -218,6 +238,9 @@ impl Resource for Token {
         let what = format!("create token {:?}", id.to_string());
         if if_there(pve.token(&id).await).explain::<Self>(cx, &what)?.is_some() {
             return Err(crate::errors::not_ours::<Self>(&object(&id).name, format!("'{id}'")).at("name"));
+        }
+        if let Some(taken) = taken(&pve, want.new_spare(None).as_ref()).await {
+            return Err(taken.into());
         }
         let secret = make(&pve, &want.wire(&id)).await.explain::<Self>(cx, &what)?;
         cx.operation().created(&id);
@@ -258,8 +281,14 @@ impl Resource for Token {
                 object(known).change::<Self, _, _>(cx, || pve.update_token(&wire)).await?;
             }
         }
+        if let Some(taken) = taken(&pve, want.new_spare(Some(change.prior)).as_ref()).await {
+            return Err(taken.into());
+        }
         if Self::rotates(&change) {
             let next = next(&in_use, want);
+            if let Some(refused) = Own::new(&pve).refuses_rotation(&in_use, &next) {
+                return Err(refused.into());
+            }
             let secret = prepare(&pve, &want.wire(&next)).await.explain::<Self>(cx, &what)?;
             if let Some(memory) = cx.memory() {
                 memory.keep_secret(next, secret);

@@ -1,6 +1,7 @@
 //! The spare token of a rotation: a new secret for it, whatever the version of Proxmox VE.
 
 use pve_client::{Error as PveError, Grantee, Pve, Secret, Token, TokenId};
+use tf_framework::prelude::*;
 
 use super::lifecycle::if_there;
 
@@ -11,6 +12,24 @@ const SUFFIX: &str = "-2";
 pub(crate) fn spare(id: &TokenId) -> Option<TokenId> {
     let name = format!("{}{SUFFIX}", id.name).parse().ok()?;
     Some(TokenId { user: id.user.clone(), name })
+}
+
+/// The message that the name of a spare token which is to be made is taken.
+pub(crate) async fn taken(pve: &Pve, spare: Option<&TokenId>) -> Option<Diagnostic> {
+    let spare = spare?;
+    pve.token(spare).await.ok()?;
+    Some(
+        Diagnostic::error(
+            "Spare token already exists",
+            format!(
+                "With `rotation_id` there is a second token, and there is already a token \"{spare}\", which this configuration did not \
+                 create. It was left as it is. Choose another `name`, or, if nobody uses it, for example because an \
+                 interrupted apply has left it, delete it and apply again:\n\n  pveum user token delete {} {}",
+                spare.user, spare.name
+            ),
+        )
+        .at("rotation_id"),
+    )
 }
 
 /// Gives the spare token a secret that nobody knows yet, and makes it first if it is not there. It is not in use, so
