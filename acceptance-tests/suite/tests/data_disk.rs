@@ -22,6 +22,11 @@ async fn a_disk_outlives_the_machines_that_use_it() {
         assert!(!boot.as_str().unwrap_or_default().contains("backup=0"), "it is included again: {boot}");
         world.converge(Some(&machine(500, Some("virtio3"))), "in another slot").await;
         world.converge(Some(&machine(501, Some("scsi2"))), "with a machine that replaces the first").await;
+        let drive = world.guest(501)["scsi2"].clone();
+        assert!(
+            drive.as_str().unwrap_or_default().contains("discard=on"),
+            "it has the options of a first machine's: {drive}"
+        );
         assert!(world.guest(500).is_null(), "the first machine is gone");
         world.disk_config["size_gib"] = json!(3);
         world.disk_config["backup_tier"] = json!("3");

@@ -72,7 +72,9 @@ impl Work<'_> {
             Step::Park(slot, at) => {
                 let present = sight.holder.bus.as_ref().map(|(_, drive)| drive.clone());
                 let drive = present.unwrap_or_else(|| Drive::new(sight.holder.volume().unwrap_or_default()));
-                let set = Params::new().set(slot, self.tuned(drive)).bool("protection", true);
+                // A volume that was taken back has lost its options, and takes these to its next machine.
+                let drive = self.tuned(drive).with("discard", "on");
+                let set = Params::new().set(slot, drive).bool("protection", true);
                 holder.write(pve, &record.moved(at.clone()), set, &[]).await
             }
             Step::Plug(slot) => {
