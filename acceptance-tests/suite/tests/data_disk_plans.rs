@@ -207,6 +207,48 @@ fn a_first_plan_names_the_tiers_of_new_disks_that_no_job_backs_up() {
 }
 
 #[test]
+fn a_first_plan_refuses_a_new_disk_that_is_used_twice_and_says_what_giving_one_costs() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        lab.request("POST", "/api2/json/pools", Some("{\"poolid\":\"tier-1\"}"));
+        let workspace = Workspace::new(cli);
+        let here = "node_name = \"pve1\"";
+        let other = "resource \"homelab_pve_vm\" \"web\" {\n  name = \"web\"\n  node_name = \"pve1\"\n  data_disks = { scsi1 = \
+                     homelab_pve_data_disk.pg.id }\n}\n";
+        let once =
+            stack("shared", here, "").replace("backup_tier", "ownership = \"transfer\"\n  backup_tier");
+        let slot = "scsi1 = homelab_pve_data_disk.pg.id";
+        let two_slots = once.replace(slot, &format!("{slot}, scsi2 = homelab_pve_data_disk.pg.id"));
+        for twice in [two_slots, format!("{once}{other}")] {
+            workspace.configure(&lab.provider_block(), &twice);
+            let said = workspace.apply().failed().prose();
+            assert!(said.contains("Data disk is used twice") && said.contains("This run makes 1"), "{said}");
+            assert!(lab.vms().is_empty(), "nothing was begun");
+        }
+        workspace.configure(&lab.provider_block(), &once);
+        let said = workspace.plan().prose();
+        assert!(
+            said.contains("Volume changes its owner") && said.contains("these have `ownership"),
+            "{said}"
+        );
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        // Both are made anew, and each is planned twice for that.
+        workspace
+            .run(&[
+                "apply",
+                "-auto-approve",
+                "-no-color",
+                "-replace=homelab_pve_data_disk.pg",
+                "-replace=homelab_pve_vm.db",
+            ])
+            .ok();
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
+    });
+}
+
+#[test]
 fn a_machines_own_disks_follow_a_disk_that_leaves_its_backups_in_one_apply() {
     with_each_cli(|cli| {
         let lab = Lab::start();

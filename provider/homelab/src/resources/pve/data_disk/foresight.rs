@@ -64,6 +64,7 @@ impl Foresight<'_> {
         for (slot, holder) in disks {
             self.place(slot, holder, node.as_ref(), vm, plan);
         }
+        Self::given(&wanted.possible, plan);
         self.movement(disks, &wanted.possible, &after, vm, plan).await;
         self.backups(wanted, &after, vm, plan).await;
         Ok(())
@@ -102,12 +103,22 @@ impl Foresight<'_> {
             plan.warn(path.clone(), "Data disk is in use", detail);
         }
         if holder.record.ownership == Ownership::Transfer {
+            let detail = format!("The {called} has `ownership = \"transfer\"`: {GIVEN}");
+            plan.warn(path, CHANGES_OWNER, detail);
+        }
+    }
+
+    /// What it costs when a disk that the run makes is given to the machine.
+    fn given(new: &[NewDisk], plan: &mut Plan<'_, Vm>) {
+        let names: Vec<String> =
+            new.iter().filter(|disk| disk.is_given).map(|disk| format!("{:?}", disk.name)).collect();
+        if !names.is_empty() {
+            let names = names.join(", ");
             let detail = format!(
-                "The {called} has `ownership = \"transfer\"`: the volume is given to the machine and renamed, and the \
-                 machine is protected while it owns it, because whoever deletes the machine deletes the volume. When a \
-                 running machine gives it back, its options are lost on the way and set again."
+                "Among the data disks that are made in this run, these have `ownership = \"transfer\"`: {names}. If the \
+                 machine gets one, {GIVEN}"
             );
-            plan.warn(path, "Volume changes its owner", detail);
+            plan.warn("data_disks", CHANGES_OWNER, detail);
         }
     }
 
@@ -234,6 +245,12 @@ impl Foresight<'_> {
         plan.warn("data_disks", summary, format!("{how} {covered}\n\n{list}"));
     }
 }
+
+const CHANGES_OWNER: &str = "Volume changes its owner";
+
+/// What that costs.
+const GIVEN: &str = "the volume is given to the machine and renamed, and the machine is protected while it owns it, because whoever deletes \
+     the machine deletes the volume. When a running machine gives it back, its options are lost on the way and set again.";
 
 /// What backs up the disks of a machine.
 const THROUGH_MACHINE: &str = "Backups go through the machine";

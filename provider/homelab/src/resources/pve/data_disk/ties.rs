@@ -51,6 +51,9 @@ struct Planned {
     moved: Vec<(VmId, Mobility, bool)>,
     /// Machines whose data disks come into backups or leave them where they are.
     flipped: BTreeSet<VmId>,
+    /// How often a disk was planned that the run makes, and how many disks that it does not know yet each machine gets.
+    made: usize,
+    claims: BTreeMap<String, usize>,
 }
 
 /// A disk that the run makes.
@@ -64,6 +67,8 @@ pub(in crate::resources::pve) struct NewDisk {
     pub tier: Option<BackupTier>,
     /// Its storage, if a machine only refers to what is on it.
     pub referred_on: Option<StorageName>,
+    /// Whether it is given to the machine that uses it.
+    pub is_given: bool,
     /// Whether it belongs to its holder, and no other node sees its storage.
     pub ties: bool,
 }
@@ -125,7 +130,19 @@ impl Ties {
         self.planned(|planned| {
             planned.disks.retain(|known| known.name != disk.name || known.node != disk.node);
             planned.disks.push(disk);
+            planned.made += 1;
         });
+    }
+
+    /// Notes how many slots of a machine are for disks that the run makes. When all machines together have more than there
+    /// are such disks, one is meant twice: says how many slots and disks there are. Whoever names a disk is planned after it.
+    pub(in crate::resources::pve) fn claim_new(&self, who: &str, slots: usize) -> Option<(usize, usize)> {
+        self.planned(|planned| {
+            planned.claims.insert(who.to_owned(), slots);
+            let (slots, made) = (planned.claims.values().sum(), planned.made);
+            // Disks of another provider block are planned elsewhere.
+            (made > 0 && slots > made).then_some((slots, made))
+        })
     }
 
     /// The disks that the run makes, as far as a machine on a node could use them.
@@ -208,6 +225,7 @@ pub(super) fn note(cx: &Cx, cluster: &Cluster, tier: Option<BackupTier>, plan: &
         node: text("node_name").and_then(|name| name.parse().ok()),
         tier,
         referred_on: storage.filter(|_| is_kept),
+        is_given: text("ownership").is_some_and(|owner| owner == Ownership::Transfer.to_string()),
         ties: local && is_kept && cluster.nodes.len() > 1,
     });
 }
@@ -286,7 +304,14 @@ mod tests {
     use super::*;
 
     fn disk(name: &str, ties: bool) -> NewDisk {
-        NewDisk { name: name.to_owned(), node: "pve1".parse().ok(), tier: None, referred_on: None, ties }
+        NewDisk {
+            name: name.to_owned(),
+            node: "pve1".parse().ok(),
+            tier: None,
+            referred_on: None,
+            is_given: false,
+            ties,
+        }
     }
 
     #[test]
@@ -302,6 +327,19 @@ mod tests {
         assert_eq!(among(&ties.new_disks(here.as_ref())), Some(Tied::Maybe(vec!["pg".to_owned()])));
         ties.disk(disk("pg", false));
         assert_eq!(among(&ties.new_disks(None)), None, "the last plan counts");
+    }
+
+    #[test]
+    fn more_slots_than_new_disks_mean_one_twice() {
+        let ties = Ties::default();
+        assert_eq!(ties.claim_new("a", 2), None, "nothing is known of them");
+        let ties = Ties::default();
+        ties.disk(disk("pg", false));
+        assert_eq!(ties.claim_new("a", 1), None);
+        assert_eq!(ties.claim_new("a", 1), None, "it was planned again, to be replaced");
+        assert_eq!(ties.claim_new("b", 1), Some((2, 1)));
+        ties.disk(disk("pg", false));
+        assert_eq!(ties.claim_new("b", 1), None, "maybe another disk of that name");
     }
 
     #[test]

@@ -95,6 +95,12 @@ fn claim(cx: &Cx, plan: &mut Plan<'_, Vm>, after: &Value) {
         Some(id) => format!("VM {id}"),
         None => format!("the new machine {:?} on node {:?}", text("name"), placement::shown(plan.planned)),
     };
+    let new = after.as_entries().into_iter().flatten().filter(|(_, value)| value.is_unknown()).count();
+    if new > 0
+        && let Some((slots, made)) = cx.ties().and_then(|ties| ties.claim_new(&who, new))
+    {
+        plan.error("data_disks", "Data disk is used twice", twice_among_new(slots, made));
+    }
     for (slot, value) in after.as_entries().into_iter().flatten() {
         let Some(id) = value.as_str() else { continue };
         let Some(other) = creations.claim(id, &who) else { continue };
@@ -107,4 +113,14 @@ fn claim(cx: &Cx, plan: &mut Plan<'_, Vm>, after: &Value) {
             ),
         );
     }
+}
+
+/// The message for machines that have more slots for new disks than there are new disks.
+fn twice_among_new(slots: usize, made: usize) -> String {
+    let disks = if made == 1 { "1 data disk".to_owned() } else { format!("{made} data disks") };
+    format!(
+        "This run makes {disks}, and {slots} slots of machines are to have one of these, so one is to be attached twice. Two \
+         slots that write to one volume destroy what is on it, and Proxmox VE does not stop them. Give each slot a disk of its \
+         own. If one of the disks is made through another provider block, apply that disk first."
+    )
 }
