@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
 use pve_client::{
-    BackupJob, Disk, GroupName, InterfaceName, Logins, Mapping, MappingKind, MappingName, NodeName,
-    Permissions, PoolName, Pve, RoleName, Secret, StorageName, TokenId, UserId, VmId, VolumeId,
+    BackupJob, Disk, GroupName, HaServiceId, InterfaceName, Logins, Mapping, MappingKind, MappingName,
+    NodeName, Permissions, PoolName, Pve, RoleName, Secret, StorageName, TokenId, UserId, VmId, VolumeId,
 };
 use tokio::sync::Mutex;
 
@@ -70,6 +70,8 @@ pub(crate) struct Memory {
     groups: Once<(), BTreeSet<GroupName>>,
     logins: Once<(), Logins>,
     disks: Once<NodeName, Vec<Disk>>,
+    ha_services: Once<(), BTreeSet<HaServiceId>>,
+    realms: Once<(), BTreeSet<String>>,
 }
 
 /// Where volumes are listed: on a node unless all see the same, on a storage, of one content.
@@ -171,6 +173,17 @@ impl Memory {
     /// The users and tokens that the login may see, asked once.
     pub(crate) async fn logins(&self, pve: &Pve) -> pve_client::Result<Arc<Logins>> {
         self.logins.get(pve, (), pve.logins()).await
+    }
+
+    /// The names of the realms, asked once.
+    pub(crate) async fn realms(&self, pve: &Pve) -> pve_client::Result<Arc<BTreeSet<String>>> {
+        self.realms.get(pve, (), pve.realms()).await
+    }
+
+    /// The guests of the manager of high availability, asked once.
+    pub(crate) async fn ha_services(&self, pve: &Pve) -> pve_client::Result<Arc<BTreeSet<HaServiceId>>> {
+        let ids = async { Ok(pve.ha_resources().await?.into_iter().map(|found| found.id).collect()) };
+        self.ha_services.get(pve, (), ids).await
     }
 
     /// The disks of a node, asked once.
@@ -281,6 +294,8 @@ pub(crate) enum Expected {
     FreeDisk(NodeName, String),
     /// A group of users.
     Group(GroupName),
+    /// A guest under the manager of high availability.
+    HaResource(HaServiceId),
     /// A pool.
     Pool(PoolName),
     /// A role.

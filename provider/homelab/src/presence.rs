@@ -192,19 +192,39 @@ impl Cx {
         plan: &mut Plan<'_, M>,
         names: impl IntoIterator<Item = (Path, NodeName)>,
     ) -> Result<()> {
-        let names: Vec<(Path, NodeName)> = names.into_iter().collect();
-        if names.is_empty() || plan.is_destroy() || !changes(plan) {
-            return Ok(());
-        }
-        let Ok(pve) = self.pve() else { return Ok(()) };
-        let cluster = pve.cluster().await.explain::<M>(self, "list what is in the cluster")?;
-        for (path, name) in names {
-            if let Some(detail) = missing_node(&cluster, name.as_str()) {
-                let detail = format!("{detail} Proxmox VE takes the name all the same, and it does nothing.");
-                plan.push(Diagnostic::warning("Node does not exist", detail).at(path));
-            }
+        for (path, detail) in self.missing_nodes(plan, names).await? {
+            let detail = format!("{detail} Proxmox VE takes the name all the same, and it does nothing.");
+            plan.push(Diagnostic::warning("Node does not exist", detail).at(path));
         }
         Ok(())
+    }
+
+    /// Refuses names that no node of the cluster has, where Proxmox VE does.
+    pub(crate) async fn require_nodes<M: SchemaModel>(
+        &self,
+        plan: &mut Plan<'_, M>,
+        names: impl IntoIterator<Item = (Path, NodeName)>,
+    ) -> Result<()> {
+        for (path, detail) in self.missing_nodes(plan, names).await? {
+            plan.push(Diagnostic::error("Node does not exist", detail).at(path));
+        }
+        Ok(())
+    }
+
+    /// Where a changed object names nodes that the cluster does not have, and what to say of each.
+    async fn missing_nodes<M: SchemaModel>(
+        &self,
+        plan: &Plan<'_, M>,
+        names: impl IntoIterator<Item = (Path, NodeName)>,
+    ) -> Result<Vec<(Path, String)>> {
+        let names: Vec<(Path, NodeName)> = names.into_iter().collect();
+        let Ok(pve) = self.pve() else { return Ok(Vec::new()) };
+        if names.is_empty() || plan.is_destroy() || !changes(plan) {
+            return Ok(Vec::new());
+        }
+        let cluster = pve.cluster().await.explain::<M>(self, "list what is in the cluster")?;
+        let missing = |(path, name): (Path, NodeName)| Some((path, missing_node(&cluster, name.as_str())?));
+        Ok(names.into_iter().filter_map(missing).collect())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tickets and permissions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api_core::Secret;
 use serde_json::{Map, Value};
@@ -35,6 +35,13 @@ impl Ticket {
 pub type Permissions = BTreeMap<String, BTreeMap<String, bool>>;
 
 impl Pve {
+    /// The names of the realms. Everybody may see them.
+    pub async fn realms(&self) -> Result<BTreeSet<String>> {
+        let found = self.send(&Call::get("/access/domains")).await?;
+        let name = |row: &Value| row.as_object()?.text("realm");
+        Ok(found.as_array().into_iter().flatten().filter_map(name).collect())
+    }
+
     /// The privileges of the credentials in use, or those on one path.
     pub async fn permissions(&self, path: Option<&str>) -> Result<Permissions> {
         let call = Call::get("/access/permissions").with(Params::new().opt("path", path));

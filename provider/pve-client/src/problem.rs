@@ -7,6 +7,8 @@ pub enum Problem {
     NotFound,
     /// Something else that the request names, such as a storage, does not exist: the object itself may be there.
     MissingReference,
+    /// The cluster has no such node.
+    NoNode,
     /// The id is taken.
     AlreadyExists,
     /// The digest is stale.
@@ -108,18 +110,20 @@ fn classify(text: &str) -> Problem {
     } else if missing(&text) {
         Problem::NotFound
     } else {
-        about_storage(&text)
+        about_place(&text)
     }
 }
 
-/// Reads what is said of storages and of files on their way to one.
-fn about_storage(text: &str) -> Problem {
+/// Reads what is said of nodes, of storages and of files on their way to one.
+fn about_place(text: &str) -> Problem {
     if text.contains("storage '") && text.ends_with("' is not online") {
         Problem::StorageOffline
     } else if text.contains("checksum mismatch: got '") {
         Problem::WrongChecksum
     } else if text.starts_with("download failed: ") {
         Problem::NotFetched
+    } else if text.starts_with("hostname lookup '") {
+        Problem::NoNode
     } else {
         Problem::Other
     }
@@ -272,7 +276,7 @@ mod tests {
             ),
             ("update pools failed: VM 100 is not a pool member", P::NotMember),
             ("volume 'ds2:iso/nope.iso' does not exist", P::Other),
-            ("hostname lookup 'nope' failed - failed to get address info", P::Other),
+            ("hostname lookup 'nope' failed - failed to get address info", P::NoNode),
         ] {
             assert_eq!(classify(text), want, "{text}");
         }

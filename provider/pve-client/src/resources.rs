@@ -238,7 +238,7 @@ impl Pve {
             Ok(config) => Ok(Some((address, config))),
             Err(error) if error.is_not_found() => Ok(None),
             // A node that left the cluster does not hold the machine any more; the list knows better.
-            Err(crate::Error::Refused { message, .. }) if message.starts_with("hostname lookup ") => Ok(None),
+            Err(error) if error.problem() == crate::Problem::NoNode => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -69,7 +69,7 @@ fn context<Cx: 'static>(cx: &AnyCx) -> Result<&Cx> {
 
 fn parse<R: Resource>(text: &str) -> Result<R::Id> {
     text.parse().map_err(|error: <R::Id as FromStr>::Err| {
-        Error::new("Invalid import ID", format!("The ID {text:?} does not name a {}: {error}.", R::NAME))
+        Error::new("Invalid import ID", format!("The ID {text:?} cannot be used: {error}."))
     })
 }
 

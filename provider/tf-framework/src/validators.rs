@@ -174,6 +174,7 @@ impl fmt::Debug for Matches {
 
 impl Validator for Matches {
     fn check(&self, value: &Value) -> Option<String> {
+        debug_assert!(value.as_elements().is_none(), "of a collection `each` element has to match: {self:?}");
         let text = value.as_str()?;
         (!(self.accepts)(text)).then(|| format!("This argument must be {}.", self.rule))
     }
@@ -268,10 +269,19 @@ impl<V: Validator> Validator for Each<V> {
     fn check(&self, value: &Value) -> Option<String> {
         match value {
             Value::List(items) | Value::Set(items) => {
-                items.iter().filter(|item| item.is_set()).find_map(|item| self.0.check(item))
+                items.iter().filter(|item| item.is_set()).find_map(|item| {
+                    let wrong = self.0.check(item)?;
+                    let text = item.as_str().map(|text| format!("{text:?}"));
+                    Some(match text.filter(|text| !wrong.contains(text)) {
+                        Some(text) => format!("{wrong} The element {text} is not."),
+                        None => wrong,
+                    })
+                })
             }
             Value::Map(entries) => {
-                entries.values().filter(|item| item.is_set()).find_map(|item| self.0.check(item))
+                entries.iter().filter(|(_, item)| item.is_set()).find_map(|(key, item)| {
+                    Some(format!("{} This is the element {key:?}.", self.0.check(item)?))
+                })
             }
             _ => None,
         }

@@ -54,7 +54,8 @@ fn one(kind: &str, label: &str, config: &mut Json) {
         // One that is to be started starts the machine, whatever the machine's own `started` says.
         "homelab_pve_ha_resource" if !is_set(config, "state") => config["state"] = json!("ignored"),
         "homelab_pve_backup_job" => backup_job(config),
-        "homelab_pve_dir_mapping" => one_for_each_node(config),
+        "homelab_pve_dir_mapping" => one_for_each_node(config, "directories"),
+        "homelab_pve_usb_mapping" => one_for_each_node(config, "devices"),
         "homelab_pve_storage" => storage(config),
         "homelab_pve_cluster_options" => cluster_options(config),
         "homelab_pve_bond" => bond(config),
@@ -137,13 +138,13 @@ fn data_disk_change(first: &mut Json, second: &mut Json) {
     }
 }
 
-/// A node has one directory of a mapping.
-fn one_for_each_node(config: &mut Json) {
+/// A node has one directory or USB device of a mapping.
+fn one_for_each_node(config: &mut Json, list: &str) {
     let mut seen = Vec::new();
-    if let Some(directories) = config["directories"].as_array_mut() {
-        directories.retain(|directory| {
-            let is_new = !seen.contains(&directory["node_name"]);
-            seen.push(directory["node_name"].clone());
+    if let Some(entries) = config[list].as_array_mut() {
+        entries.retain(|entry| {
+            let is_new = !seen.contains(&entry["node_name"]);
+            seen.push(entry["node_name"].clone());
             is_new
         });
     }

@@ -96,6 +96,9 @@ fn advice(problem: Problem) -> (Option<&'static str>, &'static str) {
             "Something that this names, such as a storage or a node, does not exist. Check the names in the \
              configuration, or restore what is missing.",
         ),
+        Problem::NoNode => {
+            (Some("Node does not exist"), "The cluster has no node of this name. Check the name.")
+        }
         Problem::AlreadyExists => {
             (Some("Object already exists"), "Choose another name or ID, or import what is there.")
         }

@@ -19,6 +19,19 @@ enum Subject {
     Mapping(MappingKind, MappingName),
 }
 
+/// Whether Proxmox VE takes entries for a path (pve-access-control 9.1.1, `AccessControl.pm`).
+fn is_known(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').skip(1).filter(|part| !part.is_empty()).collect();
+    match parts[..] {
+        [] | ["access" | "mapping" | "nodes" | "pool" | "sdn" | "storage" | "vms"] => true,
+        ["access", "groups" | "realm"] | ["access", "groups" | "realm", _] => true,
+        ["mapping", _] | ["mapping", _, _] | ["nodes" | "storage", _] | ["sdn", ..] => true,
+        ["pool", ..] => parts.len() <= 4,
+        ["vms", id] => id.len() >= 3 && id.bytes().all(|byte| byte.is_ascii_digit()),
+        _ => false,
+    }
+}
+
 /// What a path is about, if it is about one thing. `/vms` and `/storage` are about many.
 fn subject(path: &str) -> Option<Subject> {
     let (kind, name) = path.strip_prefix('/')?.split_once('/')?;
@@ -45,6 +58,7 @@ fn title(thing: &Expected) -> (&'static str, String) {
         Expected::Bridge(_, name) => ("Bridge", name.to_string()),
         Expected::FreeDisk(_, path) => ("Disk", path.clone()),
         Expected::Group(name) => ("Group", name.to_string()),
+        Expected::HaResource(id) => ("HA resource", id.to_string()),
         Expected::Pool(name) => ("Pool", name.to_string()),
         Expected::Role(name) => ("Role", name.to_string()),
         Expected::Storage(name) => ("Storage", name.to_string()),
@@ -53,6 +67,11 @@ fn title(thing: &Expected) -> (&'static str, String) {
         Expected::Vm(id) => ("Guest", id.to_string()),
         Expected::Volume(id) => ("Volume", id.to_string()),
     }
+}
+
+/// A title inside a sentence: abbreviations keep their capitals.
+fn in_a_sentence(title: &str) -> String {
+    if title.starts_with("HA ") { title.to_owned() } else { title.to_lowercase() }
 }
 
 /// Whether something is there; nothing when the login could not see it anyway.
@@ -65,6 +84,7 @@ async fn is_there(cx: &Cx, pve: &Pve, memory: &Memory, thing: &Expected) -> Opti
         Expected::User(id) => Some(memory.logins(pve).await.ok()?.users.contains(id)),
         Expected::Token(id) => Some(memory.logins(pve).await.ok()?.tokens.contains(id)),
         Expected::Group(name) => Some(memory.groups(pve).await.ok()?.contains(name)),
+        Expected::HaResource(id) => Some(memory.ha_services(pve).await.ok()?.contains(id)),
         Expected::Pool(name) => Some(pve.cluster().await.ok()?.pools.contains(name)),
         Expected::Storage(name) => {
             Some(pve.cluster().await.ok()?.storages.iter().any(|found| found.name == *name))
@@ -96,7 +116,7 @@ impl Cx {
                 format!(
                     "There is no {} {name:?} that this login may see, so the apply fails unless it is made before. If this \
                      configuration makes it, refer to its resource.",
-                    kind.to_lowercase()
+                    in_a_sentence(kind)
                 ),
             );
         }
@@ -109,19 +129,30 @@ impl Cx {
         argument: &str,
         path: &str,
     ) {
-        let (Some(subject), Ok(pve), Some(memory)) = (subject(path), self.pve(), self.memory()) else {
-            return;
-        };
         if plan.is_destroy() || !changes(plan) {
             return;
         }
+        if !is_known(path) {
+            plan.warn(
+                argument,
+                "Path is not known",
+                format!(
+                    "Proxmox VE 9.2 knows no path such as {path:?} and refuses entries for it. Paths begin with /access, \
+                     /mapping, /nodes, /pool, /sdn, /storage or /vms; a guest is named by its ID, as in /vms/100."
+                ),
+            );
+            return;
+        }
+        let (Some(subject), Ok(pve), Some(memory)) = (subject(path), self.pve(), self.memory()) else {
+            return;
+        };
         let missing = match &subject {
             Subject::Thing(thing) if self.expects(thing) => None,
             Subject::Thing(thing) => {
                 let is_there = is_there(self, &pve, memory, thing).await;
                 (is_there == Some(false)).then(|| {
                     let (kind, name) = title(thing);
-                    format!("{} {name:?}", kind.to_lowercase())
+                    format!("{} {name:?}", in_a_sentence(kind))
                 })
             }
             Subject::Node(name) => {
@@ -150,6 +181,26 @@ impl Cx {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_roots_of_the_service_have_entries() {
+        for path in [
+            "/",
+            "/access/realm/pve",
+            "/mapping/pci/gpu",
+            "/pool/a/b/c",
+            "/sdn/zones/z/v/5",
+            "/vms/100",
+            "/nodes/pve1",
+        ] {
+            assert!(is_known(path), "{path}");
+        }
+        for path in
+            ["/nope", "/vms/99", "/vms/web", "/nodes/pve1/disks", "/pool/a/b/c/d", "/access/users/a@pve"]
+        {
+            assert!(!is_known(path), "{path}");
+        }
+    }
 
     #[test]
     fn a_path_is_about_one_thing_or_about_many() {

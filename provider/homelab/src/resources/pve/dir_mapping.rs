@@ -91,19 +91,7 @@ impl Resource for DirMapping {
     }
 
     fn validate(config: &Value, out: &mut Diagnostics) {
-        let mut seen = BTreeSet::new();
-        for (index, directory) in
-            config.attribute("directories").as_elements().into_iter().flatten().enumerate()
-        {
-            let node = directory.attribute("node_name");
-            if let Some(name) = node.as_str().filter(|name| !seen.insert((*name).to_owned())) {
-                out.error(
-                    Path::from("directories").index(index).then("node_name"),
-                    "Duplicate node",
-                    format!("The node {name:?} has a directory already, and can have only one. Remove one of them."),
-                );
-            }
-        }
+        devices::one_per_node(config, "directories", "directory", out);
     }
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {

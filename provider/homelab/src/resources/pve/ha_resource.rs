@@ -8,6 +8,7 @@ use super::lifecycle::Object;
 use super::text::one_trimmed_line;
 use super::vm;
 use crate::cx::Cx;
+use crate::memory::Expected;
 use crate::preflight::need;
 
 /// A guest that the high-availability manager keeps in a state, restarts and moves to another node when its own fails.
@@ -105,6 +106,11 @@ impl Resource for HaResource {
                     ties::tell(cx, vm, Mobility::HighAvailability, "service_id", plan).await?;
                 }
             }
+        }
+        if let Some(want) = plan.want().filter(|_| plan.is_create()) {
+            let guest = Expected::Vm(want.service_id.guest);
+            cx.expect(Expected::HaResource(want.service_id));
+            cx.check_there(plan, [("service_id".into(), guest)]).await;
         }
         cx.preflight(plan, &needs).await
     }

@@ -6,6 +6,7 @@ use tf_framework::prelude::*;
 use super::lifecycle::Object;
 use super::text::one_trimmed_line;
 use crate::cx::Cx;
+use crate::memory::Expected;
 use crate::preflight::need;
 
 /// A rule of the high-availability manager about where guests run: on which nodes, or together or apart. New in Proxmox
@@ -144,7 +145,10 @@ impl Resource for HaRule {
         let names = priorities
             .into_keys()
             .filter_map(|name| Some((Path::from("node_priorities").key(&*name), name.parse().ok()?)));
-        cx.check_node_names(plan, names).await?;
+        cx.require_nodes(plan, names).await?;
+        let services = plan.want().map(|want| want.service_ids).unwrap_or_default();
+        let named = services.into_iter().map(|id| ("service_ids".into(), Expected::HaResource(id)));
+        cx.check_there(plan, named).await;
         cx.preflight(plan, &[need("/", &["Sys.Console"])]).await
     }
 

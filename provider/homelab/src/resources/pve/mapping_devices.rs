@@ -69,6 +69,21 @@ pub(super) async fn delete<M: Mapped>(cx: &Cx, name: &MappingName) -> Result<()>
     object::<M>(name).delete::<M, _, _>(cx, || pve.delete_mapping(M::KIND, name)).await
 }
 
+/// Refuses a second entry for a node. `what` completes "The node has a … already".
+pub(super) fn one_per_node(config: &Value, argument: &str, what: &str, out: &mut Diagnostics) {
+    let mut seen = BTreeSet::new();
+    for (index, entry) in config.attribute(argument).as_elements().into_iter().flatten().enumerate() {
+        let node = entry.attribute("node_name");
+        if let Some(name) = node.as_str().filter(|name| !seen.insert((*name).to_owned())) {
+            out.error(
+                Path::from(argument).index(index).then("node_name"),
+                "Duplicate node",
+                format!("The node {name:?} has a {what} already, and can have only one. Remove one of them."),
+            );
+        }
+    }
+}
+
 /// Vendor and device: `10de:1b80`.
 pub(super) fn is_device_id(text: &str) -> bool {
     let part = |part: &str| part.len() == 4 && part.bytes().all(|byte| byte.is_ascii_hexdigit());

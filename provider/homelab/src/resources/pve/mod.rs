@@ -17,6 +17,7 @@ mod node;
 mod node_acme;
 mod own_access;
 pub(crate) mod pci_mapping;
+mod places;
 pub(crate) mod pool;
 pub(crate) mod prune;
 mod replication_job;

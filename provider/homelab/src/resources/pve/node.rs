@@ -1,11 +1,12 @@
 //! `homelab_pve_node`: settings of a node.
 
-use pve_client::{Dns, HostsFile, NodeName, PropertyString, Pve, Settings};
+use pve_client::{Dns, HostsFile, InterfaceName, NodeName, PropertyString, Pve, Settings};
 use tf_framework::prelude::*;
 
 use super::lifecycle::if_there;
 use super::location::Location;
 use super::node_acme::{self, Acme, AcmeDomain, Slots};
+use super::places::{is_ip, is_ipv4};
 use super::text::without_final_line_break;
 use crate::cx::Cx;
 use crate::errors::Explain as _;
@@ -23,7 +24,7 @@ pub struct Node {
     pub name: NodeName,
 
     /// Notes of the node, as Markdown.
-    #[schema(wire = "description", validate = length(1, 65536), validate = matches("not empty, without a line break at its end", without_final_line_break))]
+    #[schema(wire = "description", validate = length(1, 65536), validate = matches("not empty, without a line break at its end (around a heredoc: `chomp(…)`)", without_final_line_break))]
     pub description: Option<String>,
 
     /// How other nodes wake this one.
@@ -74,11 +75,11 @@ pub struct WakeOnLan {
     pub mac_address: String,
 
     /// Interface that the waking node sends through. Without it, that of its default route.
-    #[schema(wire = "bind-interface")]
-    pub bind_interface: Option<String>,
+    #[schema(parse, wire = "bind-interface")]
+    pub bind_interface: Option<InterfaceName>,
 
     /// Address that the packet goes to. Proxmox VE's default is `255.255.255.255`.
-    #[schema(wire = "broadcast-address")]
+    #[schema(wire = "broadcast-address", validate = matches("an IPv4 address", is_ipv4))]
     pub broadcast_address: Option<String>,
 }
 
@@ -90,12 +91,8 @@ pub struct NodeDns {
     pub search_domain: String,
 
     /// Addresses of the name servers, one to three.
-    #[schema(wire = "dns1", validate = length(1, 3), validate = matches("an IP address", is_address))]
+    #[schema(wire = "dns1", validate = length(1, 3), validate = each(matches("an IP address", is_ip)))]
     pub servers: Vec<String>,
-}
-
-fn is_address(text: &str) -> bool {
-    text.parse::<std::net::IpAddr>().is_ok()
 }
 
 fn is_mac(text: &str) -> bool {
@@ -117,7 +114,7 @@ impl WakeOnLan {
         let text = settings.property("wakeonlan", Some("mac"))?;
         Some(Self {
             mac_address: text.default.clone()?,
-            bind_interface: text.value("bind-interface").map(str::to_owned),
+            bind_interface: text.value("bind-interface").and_then(|name| name.parse().ok()),
             broadcast_address: text.value("broadcast-address").map(str::to_owned),
         })
     }

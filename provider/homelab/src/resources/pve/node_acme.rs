@@ -10,7 +10,7 @@ const MOST_DOMAINS: usize = 6;
 #[derive(Clone, Debug, PartialEq, Object)]
 pub struct Acme {
     /// Account at the authority. Proxmox VE's default is `default`.
-    #[schema(wire = "account", validate = length(1, usize::MAX))]
+    #[schema(wire = "account", validate = matches("a letter, then letters, digits, `-` or `_`", is_config_id))]
     pub account_name: Option<String>,
 
     /// Domains that are proven by a web server on the node, without a plugin.
@@ -26,7 +26,7 @@ pub struct AcmeDomain {
     pub domain: String,
 
     /// Plugin that proves it. Proxmox VE's default is `standalone`, a web server on the node.
-    #[schema(wire = "plugin", validate = length(1, usize::MAX))]
+    #[schema(wire = "plugin", validate = matches("a letter, then letters, digits, `-` or `_`", is_config_id))]
     pub plugin_name: Option<String>,
 
     /// Domain in whose zone the proof is put in place of this one.
@@ -52,6 +52,14 @@ impl Validator for Slots {
 
 fn slots() -> impl Iterator<Item = String> {
     (0..MOST_DOMAINS).map(|number| format!("acmedomain{number}"))
+}
+
+/// Names in configuration files, as Proxmox VE's format `pve-configid` has them.
+fn is_config_id(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() > 1
+        && bytes.first().is_some_and(u8::is_ascii_alphabetic)
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
 }
 
 /// A name that a certificate can have; `*.` in front means every name below it.

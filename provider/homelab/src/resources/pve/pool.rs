@@ -124,7 +124,9 @@ impl Resource for Pool {
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
         if let (None, Some(want)) = (&plan.prior, plan.want()) {
+            let outer = want.name.as_str().rsplit_once('/').and_then(|(outer, _)| outer.parse().ok());
             cx.expect(Expected::Pool(want.name));
+            cx.check_there(plan, outer.map(|outer| ("name".into(), Expected::Pool(outer)))).await;
         }
         let Some(pool) = plan.want().or_else(|| plan.prior.clone()) else { return Ok(()) };
         cx.preflight(plan, &[need(format!("/pool/{}", pool.name), &["Pool.Allocate"])]).await

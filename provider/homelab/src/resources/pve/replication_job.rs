@@ -12,6 +12,7 @@ use super::schedule;
 use super::text::one_trimmed_line;
 use crate::cx::Cx;
 use crate::errors::Explain as _;
+use crate::memory::Expected;
 use crate::preflight::need;
 
 /// Copies the disks of a guest to another node again and again, so that it can start there with little loss when its
@@ -99,6 +100,24 @@ async fn removed(cx: &Cx, pve: &Pve, id: ReplicationId) -> pve_client::Result<bo
     }
 }
 
+/// Says what Proxmox VE would refuse: a guest that is not there, or that is on the target already.
+async fn check_guest(cx: &Cx, plan: &mut Plan<'_, ReplicationJob>) {
+    let (Some(want), true, Ok(pve)) = (plan.want(), plan.prior.is_none(), cx.pve()) else { return };
+    let id = want.job_id.guest;
+    cx.check_there(plan, [("job_id".into(), Expected::Vm(id))]).await;
+    let Ok(guests) = pve.guests().await else { return };
+    if guests.iter().any(|guest| guest.id == id && guest.node == want.target_node_name) {
+        plan.error(
+            "target_node_name",
+            "Guest is on the target",
+            format!(
+                "Guest {id} is on node {:?}, and Proxmox VE copies its disks to other nodes only. Choose another node.",
+                want.target_node_name.as_str()
+            ),
+        );
+    }
+}
+
 impl Resource for ReplicationJob {
     type Cx = Cx;
     type Id = ReplicationId;
@@ -114,6 +133,7 @@ impl Resource for ReplicationJob {
         if let Some(want) = plan.want() {
             cx.check_node(plan, "target_node_name", &want.target_node_name).await?;
         }
+        check_guest(cx, plan).await;
         if plan.prior.is_none() {
             let job =
                 plan.planned.attribute("job_id").as_str().and_then(|text| text.parse::<ReplicationId>().ok());

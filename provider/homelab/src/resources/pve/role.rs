@@ -54,6 +54,24 @@ async fn check_privileges(cx: &Cx, plan: &mut Plan<'_, Role>) {
     }
 }
 
+/// Refuses a new role with a name that Proxmox VE keeps for itself (pve-access-control 9.1.1, `API2/Role.pm`).
+fn check_name(plan: &mut Plan<'_, Role>) {
+    let Some(want) = plan.want() else { return };
+    let is_new = plan.prior.as_ref().is_none_or(|prior| prior.name != want.name);
+    let begins = want.name.as_str().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("PVE"));
+    if is_new && begins {
+        plan.error(
+            "name",
+            "Name is reserved",
+            format!(
+                "Proxmox VE keeps names that begin with \"PVE\" for its own roles and refuses a new role {:?}. Choose \
+                 another name. Its own roles need no resource: an entry of the access control list can name them.",
+                want.name.as_str()
+            ),
+        );
+    }
+}
+
 impl Resource for Role {
     type Cx = Cx;
     type Id = RoleName;
@@ -63,6 +81,7 @@ impl Resource for Role {
     }
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
+        check_name(plan);
         if changes(plan) {
             check_privileges(cx, plan).await;
         }

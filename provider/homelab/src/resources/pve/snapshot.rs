@@ -12,6 +12,7 @@ use super::lifecycle::if_there;
 use super::text::{moment, without_final_line_break};
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
+use crate::memory::Expected;
 use crate::preflight::need;
 
 /// A snapshot of a virtual machine. It is no backup: it lies on the same disks.
@@ -30,7 +31,7 @@ pub struct Snapshot {
     pub name: SnapshotName,
 
     /// Text about the snapshot.
-    #[schema(wire = "description", validate = matches("not empty, without a line break at its end", without_final_line_break))]
+    #[schema(wire = "description", validate = matches("not empty, without a line break at its end (around a heredoc: `chomp(…)`)", without_final_line_break))]
     pub description: Option<String>,
 
     /// Whether the memory of a running machine is in the snapshot too, so that it goes on from there. Default `false`. A
@@ -154,6 +155,10 @@ impl Resource for Snapshot {
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
         if let Some(want) = plan.want().filter(|want| plan.is_create() && want.wants_memory()) {
             check_running(cx, &want, plan).await?;
+        }
+        if let Some(want) = plan.want().filter(|_| plan.is_create()) {
+            let machine = [("vm_id".into(), Expected::Vm(want.id().vm))];
+            cx.check_there(plan, machine).await;
         }
         let vm = plan.want().or_else(|| plan.prior.clone()).map(|snapshot| snapshot.vm_id);
         match vm {

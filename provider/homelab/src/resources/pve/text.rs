@@ -27,3 +27,14 @@ pub(crate) fn one_trimmed_line(text: &str) -> bool {
 pub(crate) fn without_final_line_break(text: &str) -> bool {
     !text.is_empty() && !text.ends_with('\n')
 }
+
+/// A name and a domain, as Proxmox VE's format `email` has them.
+pub(crate) fn is_email(text: &str) -> bool {
+    let mark = |byte: u8| byte.is_ascii_alphanumeric() || b"+-_~.'".contains(&byte);
+    text.split_once('@').is_some_and(|(name, domain)| {
+        let label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        !name.is_empty() && name.bytes().all(mark) && domain.split('.').all(label)
+    })
+}

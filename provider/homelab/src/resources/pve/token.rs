@@ -52,7 +52,7 @@ pub struct Token {
     pub comment: Option<String>,
 
     /// When the token ends, as RFC 3339. Without it, when its user ends.
-    #[schema(parse, wire = "expire", validate = matches("a time in whole seconds after 1970", whole_seconds))]
+    #[schema(parse, wire = "expire", validate = matches("a time such as 2030-01-01T00:00:00Z, in whole seconds after 1970", whole_seconds))]
     pub expires_at: Option<Timestamp>,
 
     /// Whether the token may do only what both it and its user are granted. Default `true`; `false` gives it everything

@@ -102,6 +102,11 @@ impl Resource for UsbMapping {
         self.name.clone()
     }
 
+    fn validate(config: &Value, out: &mut Diagnostics) {
+        // A machine does not start with two (qemu-server 9.2.6, `USB.pm`).
+        devices::one_per_node(config, "devices", "device", out);
+    }
+
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
         devices::plan(cx, plan).await
     }

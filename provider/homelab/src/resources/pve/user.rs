@@ -6,11 +6,12 @@ use tf_framework::prelude::*;
 
 use super::lifecycle::Object;
 use super::own_access::Own;
-use super::text::{moment, trimmed, whole_seconds};
+use super::text::{is_email, moment, trimmed, whole_seconds};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::memory::Expected;
 use crate::preflight::need;
+use crate::presence;
 
 /// A user, for people or for automation.
 ///
@@ -29,7 +30,7 @@ pub struct User {
     pub enabled: Defaulted<bool>,
 
     /// When the account ends, as RFC 3339. Without it, never.
-    #[schema(parse, wire = "expire", validate = matches("a time in whole seconds after 1970", whole_seconds))]
+    #[schema(parse, wire = "expire", validate = matches("a time such as 2030-01-01T00:00:00Z, in whole seconds after 1970", whole_seconds))]
     pub expires_at: Option<Timestamp>,
 
     /// Groups the user is in. Default none.
@@ -60,17 +61,6 @@ pub struct User {
 
     /// Any number; a change sends `password_wo` again.
     pub password_wo_version: Option<i64>,
-}
-
-/// A name and a domain, as Proxmox VE's format `email` has them.
-fn is_email(text: &str) -> bool {
-    let mark = |byte: u8| byte.is_ascii_alphanumeric() || b"+-_~.'".contains(&byte);
-    text.split_once('@').is_some_and(|(name, domain)| {
-        let label = |label: &str| {
-            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        };
-        !name.is_empty() && name.bytes().all(mark) && domain.split('.').all(label)
-    })
 }
 
 fn object(id: &UserId) -> Object<'_> {
@@ -138,10 +128,32 @@ fn check(cx: &Cx, plan: &mut Plan<'_, User>) {
             "Password cannot be set",
             format!(
                 "The provider is logged in with the token {}, and Proxmox VE does not let a token set the password of a \
-                 user that exists. Log in with `username` and `password` for this change, or set it on a node:\n\n  \
-                 pveum passwd {}",
+                 user that exists. Log in with `username` and `password` for this change. Or leave out `password_wo` and \
+                 `password_wo_version`, which changes nothing, and set the password on a node:\n\n  pveum passwd {}",
                 pve.client().identity(),
                 prior.user_id
+            ),
+        );
+    }
+}
+
+/// Warns of a realm that is not there: nobody of it could log in.
+async fn check_realm(cx: &Cx, plan: &mut Plan<'_, User>) {
+    let (Some(want), Ok(pve), Some(memory)) = (plan.want(), cx.pve(), cx.memory()) else { return };
+    if plan.prior.as_ref().is_some_and(|prior| prior.user_id == want.user_id) {
+        return;
+    }
+    let (Some((_, realm)), Ok(realms)) = (want.user_id.as_str().rsplit_once('@'), memory.realms(&pve).await)
+    else {
+        return;
+    };
+    if !realms.contains(realm) {
+        plan.warn(
+            "user_id",
+            "Realm does not exist",
+            format!(
+                "There is no realm {realm:?}, so this user could not log in. There are: {}.",
+                presence::list(realms.iter())
             ),
         );
     }
@@ -168,6 +180,7 @@ impl Resource for User {
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
         check(cx, plan);
+        check_realm(cx, plan).await;
         if let Some(want) = plan.want() {
             if plan.is_create() {
                 cx.expect(Expected::User(want.user_id));

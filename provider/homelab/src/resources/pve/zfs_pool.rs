@@ -216,6 +216,16 @@ impl Resource for ZfsPool {
                 );
             }
         }
+        let mut seen = BTreeSet::new();
+        for (index, disk) in config.attribute("devices").as_elements().into_iter().flatten().enumerate() {
+            if let Some(path) = disk.as_str().filter(|path| !seen.insert((*path).to_owned())) {
+                out.error(
+                    Path::from("devices").index(index),
+                    "Duplicate disk",
+                    format!("The disk {path:?} is in this list already. Remove one of them."),
+                );
+            }
+        }
         if config.attribute("draid").is_set() && level.is_some_and(|level| !level.starts_with("draid")) {
             out.error(
                 "draid",

@@ -4,20 +4,21 @@ use pve_client::{PropertyString, Settings};
 use tf_framework::prelude::*;
 
 use super::objects::{flag, properties};
+use crate::resources::pve::mapping_devices::plain;
 
 /// How keys of WebAuthn are asked for.
 #[derive(Clone, Debug, PartialEq, Object)]
 pub struct WebAuthn {
     /// Name of the relying party, which the browser shows.
-    #[schema(wire = "rp", validate = length(1, usize::MAX))]
+    #[schema(wire = "rp", validate = length(1, usize::MAX), validate = matches("one line without commas", plain))]
     pub relying_party: Option<String>,
 
     /// Address of the web interface, such as `https://pve.example:8006`. Without it, that of the request.
-    #[schema(wire = "origin", validate = length(1, usize::MAX))]
+    #[schema(wire = "origin", validate = length(1, usize::MAX), validate = matches("one line without commas", plain))]
     pub origin: Option<String>,
 
     /// Domain that keys belong to. A change makes every key unusable.
-    #[schema(wire = "id", validate = length(1, usize::MAX))]
+    #[schema(wire = "id", validate = length(1, usize::MAX), validate = matches("one line without commas", plain))]
     pub domain: Option<String>,
 
     /// Whether keys work on names below `domain` too. Proxmox VE's default is `true`.
@@ -29,11 +30,11 @@ pub struct WebAuthn {
 #[derive(Clone, Debug, PartialEq, Object)]
 pub struct U2f {
     /// Address of the application that keys belong to. A change makes every key unusable.
-    #[schema(wire = "appid", validate = length(1, usize::MAX))]
+    #[schema(wire = "appid", validate = length(1, usize::MAX), validate = matches("one line without commas", plain))]
     pub app_id: Option<String>,
 
     /// Address of the web interface. Without it, `app_id`.
-    #[schema(wire = "origin", validate = length(1, usize::MAX))]
+    #[schema(wire = "origin", validate = length(1, usize::MAX), validate = matches("one line without commas", plain))]
     pub origin: Option<String>,
 }
 
@@ -54,15 +55,15 @@ pub struct Notices {
     pub replication: Option<String>,
 
     /// Notification target for fencing.
-    #[schema(wire = "target-fencing", validate = length(1, usize::MAX))]
+    #[schema(wire = "target-fencing", validate = length(1, usize::MAX), validate = matches("one line without commas", plain))]
     pub fencing_target: Option<String>,
 
     /// Notification target for new packages.
-    #[schema(wire = "target-package-updates", validate = length(1, usize::MAX))]
+    #[schema(wire = "target-package-updates", validate = length(1, usize::MAX), validate = matches("one line without commas", plain))]
     pub package_updates_target: Option<String>,
 
     /// Notification target for replication.
-    #[schema(wire = "target-replication", validate = length(1, usize::MAX))]
+    #[schema(wire = "target-replication", validate = length(1, usize::MAX), validate = matches("one line without commas", plain))]
     pub replication_target: Option<String>,
 }
 

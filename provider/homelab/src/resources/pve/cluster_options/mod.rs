@@ -18,7 +18,8 @@ use crate::errors::Explain as _;
 use crate::preflight::need;
 use crate::resources::pve::location::Location;
 use crate::resources::pve::storage::BandwidthLimits;
-use crate::resources::pve::text::{one_trimmed_line, without_final_line_break};
+use crate::resources::pve::text::{is_email, one_trimmed_line, without_final_line_break};
+use crate::resources::pve::vm::tag;
 
 /// Options of the whole cluster. Have this resource once at most.
 ///
@@ -28,7 +29,7 @@ use crate::resources::pve::text::{one_trimmed_line, without_final_line_break};
 #[schema(name = "pve_cluster_options")]
 pub struct ClusterOptions {
     /// Notes of the cluster, as Markdown.
-    #[schema(wire = "description", validate = length(1, 65536), validate = matches("not empty, without a line break at its end", without_final_line_break))]
+    #[schema(wire = "description", validate = length(1, 65536), validate = matches("not empty, without a line break at its end (around a heredoc: `chomp(…)`)", without_final_line_break))]
     pub description: Option<String>,
 
     /// Keyboard layout of consoles, such as `de` or `en-us`.
@@ -44,7 +45,7 @@ pub struct ClusterOptions {
     pub console: Option<String>,
 
     /// Address that nodes send mail from. Proxmox VE's default is `root@` and the name of the node.
-    #[schema(wire = "email_from", validate = length(3, 254))]
+    #[schema(wire = "email_from", validate = length(3, 254), validate = matches("an e-mail address", is_email))]
     pub email_from: Option<String>,
 
     /// Proxy that nodes download through, as `http://…`.
@@ -52,7 +53,7 @@ pub struct ClusterOptions {
     pub http_proxy: Option<String>,
 
     /// First three bytes of new MAC addresses. Proxmox VE's default is `BC:24:11`.
-    #[schema(wire = "mac_prefix", validate = matches("one to five pairs of hexadecimal digits with colons between", is_mac_prefix))]
+    #[schema(wire = "mac_prefix", validate = matches("one to five pairs of hexadecimal digits with colons between, of which the first is even", is_mac_prefix))]
     pub mac_prefix: Option<String>,
 
     /// How many workers a node starts for jobs on many guests. Proxmox VE's default is the number of CPUs.
@@ -60,7 +61,7 @@ pub struct ClusterOptions {
     pub max_workers: Option<i64>,
 
     /// Text to agree to before the login.
-    #[schema(wire = "consent-text", validate = length(1, 65536), validate = matches("not empty, without a line break at its end", without_final_line_break))]
+    #[schema(wire = "consent-text", validate = length(1, 65536), validate = matches("not empty, without a line break at its end (around a heredoc: `chomp(…)`)", without_final_line_break))]
     pub consent_text: Option<String>,
 
     /// Limits of the bandwidth of operations.
@@ -97,7 +98,7 @@ pub struct ClusterOptions {
     pub tag_style: Option<TagStyle>,
 
     /// Tags that only users with `Sys.Modify` on `/` may set and remove.
-    #[schema(wire = "registered-tags", validate = length(1, usize::MAX))]
+    #[schema(wire = "registered-tags", validate = length(1, usize::MAX), validate = each(matches("made of letters, digits, `_`, `-`, `+` and `.`", tag)))]
     pub registered_tags: Option<BTreeSet<String>>,
 
     /// Which tags other users may set.
@@ -137,7 +138,9 @@ fn is_http(text: &str) -> bool {
 
 fn is_mac_prefix(text: &str) -> bool {
     let pair = |pair: &str| pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit());
-    text.split(':').count() <= 5 && text.split(':').all(pair)
+    // The lowest bit of the first byte marks addresses of groups.
+    let is_even = text.as_bytes().get(1).is_some_and(|digit| b"02468aceACE".contains(digit));
+    text.split(':').count() <= 5 && text.split(':').all(pair) && is_even
 }
 
 /// The only object there is: `cluster`.
@@ -244,12 +247,17 @@ impl ClusterOptions {
     }
 }
 
+/// Without the prefix of MAC addresses that is told also when none is set.
+fn shown(all: ClusterOptions) -> ClusterOptions {
+    ClusterOptions { mac_prefix: all.mac_prefix.clone().filter(|prefix| prefix != "BC:24:11"), ..all }
+}
+
 /// What is set already and will be replaced, so that nobody's choice is lost without a word.
 async fn warn_of_replaced(cx: &Cx, plan: &mut Plan<'_, ClusterOptions>) {
     let (true, Some(want), Ok(pve)) = (plan.is_create(), plan.want(), cx.pve()) else { return };
     let Ok(found) = pve.cluster_options().await else { return };
     let attributes = ClusterOptions::attributes();
-    let (want, found) = (want.settings(), ClusterOptions::read(&found).settings());
+    let (want, found) = (want.settings(), shown(ClusterOptions::read(&found)).settings());
     for (name, value) in want.params().iter() {
         let Some(before) = found.text(name).filter(|before| *before != value) else { continue };
         let path = crate::errors::path_of_wire(&attributes, name).unwrap_or_default();
@@ -291,8 +299,8 @@ impl Resource for ClusterOptions {
             cx.pve()?.cluster_options().await.explain::<Self>(cx, "read the options of the cluster")?;
         let all = Self::read(&found);
         Ok(Some(match prior {
-            // Whoever imports takes over everything, but this is shown also when it is not set.
-            None => Self { mac_prefix: all.mac_prefix.clone().filter(|prefix| prefix != "BC:24:11"), ..all },
+            // Whoever imports takes over everything.
+            None => shown(all),
             Some(prior) => managed(&all, prior),
         }))
     }

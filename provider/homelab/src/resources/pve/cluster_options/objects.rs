@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use pve_client::{PropertyString, Settings};
 use tf_framework::prelude::*;
 
+use crate::resources::pve::vm::tag;
+
 /// How nodes send data to each other.
 #[derive(Clone, Debug, PartialEq, Object)]
 pub struct Traffic {
@@ -79,7 +81,7 @@ pub struct TagStyle {
     pub case_sensitive: Option<bool>,
 
     /// Colours by tag, as `RRGGBB` or `RRGGBB:RRGGBB` for background and text.
-    #[schema(wire = "color-map", validate = length(1, usize::MAX))]
+    #[schema(wire = "color-map", validate = length(1, usize::MAX), validate = each(matches("RRGGBB or RRGGBB:RRGGBB in hexadecimal digits", is_colors)), validate = Tags)]
     pub colors: Option<BTreeMap<String, String>>,
 
     /// Order of tags: `config` or `alphabetical`. Proxmox VE's default is `alphabetical`.
@@ -99,8 +101,31 @@ pub struct UserTagAccess {
     pub user_allow: Option<String>,
 
     /// The tags of the list.
-    #[schema(wire = "user-allow-list", validate = length(1, usize::MAX))]
+    #[schema(wire = "user-allow-list", validate = length(1, usize::MAX), validate = each(matches("made of letters, digits, `_`, `-`, `+` and `.`", tag)))]
     pub user_allow_list: Option<BTreeSet<String>>,
+}
+
+/// Keys that are tags.
+#[derive(Debug)]
+struct Tags;
+
+impl Validator for Tags {
+    fn check(&self, value: &Value) -> Option<String> {
+        let Value::Map(entries) = value else { return None };
+        let wrong = entries.keys().find(|key| !tag(key))?;
+        Some(format!(
+            "The text {wrong:?} is no tag: tags are made of letters, digits, `_`, `-`, `+` and `.`."
+        ))
+    }
+
+    fn describe(&self) -> String {
+        "Keys are tags.".to_owned()
+    }
+}
+
+fn is_colors(text: &str) -> bool {
+    let color = |color: &str| color.len() == 6 && color.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.split(':').count() <= 2 && text.split(':').all(color)
 }
 
 pub(super) fn properties<const N: usize>(options: [(&str, Option<String>); N]) -> PropertyString {
@@ -251,6 +276,15 @@ mod tests {
         let mut out = Diagnostics::new();
         NextId::validate(&Value::object([("next_id", Value::Null)]), &mut out);
         assert!(out.0.is_empty());
+    }
+
+    #[test]
+    fn colors_belong_to_tags() {
+        assert!(["ff0000", "FF0000:00ff00"].iter().all(|text| is_colors(text)));
+        assert!(["red", "ff0000:", "ff0000:00ff00:0000ff"].iter().all(|text| !is_colors(text)));
+        let wrong = |key: &str| Tags.check(&Value::Map([(key.to_owned(), Value::from("ff0000"))].into()));
+        assert_eq!(wrong("prod"), None);
+        assert!(wrong("a b").is_some());
     }
 
     #[test]

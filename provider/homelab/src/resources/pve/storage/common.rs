@@ -3,6 +3,8 @@
 use pve_client::{PropertyString, Settings};
 use tf_framework::prelude::*;
 
+use crate::resources::pve::places::is_folder;
+
 /// Everything that a storage may hold.
 pub(super) const CONTENT: [&str; 8] =
     ["images", "rootdir", "vztmpl", "backup", "iso", "snippets", "import", "none"];
@@ -64,6 +66,28 @@ impl BandwidthLimits {
             move_kib_per_second: limit("move"),
             restore_kib_per_second: limit("restore"),
         })
+    }
+}
+
+/// Folders by kind of content.
+#[derive(Debug)]
+pub(super) struct Folders;
+
+impl Validator for Folders {
+    fn check(&self, value: &Value) -> Option<String> {
+        let Value::Map(entries) = value else { return None };
+        let kinds = CONTENT.iter().filter(|kind| **kind != "none");
+        let unknown = entries.keys().find(|key| !kinds.clone().any(|kind| kind == key));
+        if let Some(kind) = unknown {
+            let known = kinds.map(|kind| format!("{kind:?}")).collect::<Vec<_>>().join(", ");
+            return Some(format!("There is no kind of content {kind:?}; there are {known}."));
+        }
+        let folder = entries.values().filter_map(Value::as_str).find(|folder| !is_folder(folder))?;
+        Some(format!("The text {folder:?} is no folder: it has to be below, without `..` and commas."))
+    }
+
+    fn describe(&self) -> String {
+        "Keys are kinds of content.".to_owned()
     }
 }
 

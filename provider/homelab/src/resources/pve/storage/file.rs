@@ -3,13 +3,14 @@
 use pve_client::Settings;
 use tf_framework::prelude::*;
 
-use super::common::{FORMATS, PREALLOCATION, read_folders, write_folders};
+use super::common::{FORMATS, Folders, PREALLOCATION, read_folders, write_folders};
+use crate::resources::pve::places::{is_block_size, is_path};
 
 /// A directory.
 #[derive(Clone, Debug, PartialEq, Object)]
 pub struct Dir {
     /// Absolute path of the directory. A change replaces the definition.
-    #[schema(wire = "path", replace)]
+    #[schema(wire = "path", replace, validate = matches("an absolute path", is_path))]
     pub path: String,
 
     /// Whether every node sees the same files there. Say it only if they do: Proxmox VE does not copy anything.
@@ -19,7 +20,7 @@ pub struct Dir {
 
     /// `yes` if the path itself is a mount point, or the path of the one above: then the storage is offline while
     /// nothing is mounted, instead of filling the disk below. Proxmox VE's default is `no`.
-    #[schema(wire = "is_mountpoint")]
+    #[schema(wire = "is_mountpoint", validate = matches("yes, no or an absolute path", is_mount_point))]
     pub is_mountpoint: Option<String>,
 
     /// Whether to make the directory if it is not there. Proxmox VE's default is `true`.
@@ -31,7 +32,7 @@ pub struct Dir {
     pub create_subfolders: Option<bool>,
 
     /// Folders of the kinds of content, below `path`.
-    #[schema(wire = "content-dirs", validate = length(1, usize::MAX))]
+    #[schema(wire = "content-dirs", validate = length(1, usize::MAX), validate = Folders)]
     pub content_folders: Option<BTreeMap<String, String>>,
 
     /// Format of new disks when nothing else is said.
@@ -81,11 +82,11 @@ impl Dir {
 #[derive(Clone, Debug, PartialEq, Object)]
 pub struct Btrfs {
     /// Absolute path of a directory on Btrfs. A change replaces the definition.
-    #[schema(wire = "path", replace)]
+    #[schema(wire = "path", replace, validate = matches("an absolute path", is_path))]
     pub path: String,
 
     /// `yes` if the path itself is a mount point, or the path of the one above. Proxmox VE's default is `no`.
-    #[schema(wire = "is_mountpoint")]
+    #[schema(wire = "is_mountpoint", validate = matches("yes, no or an absolute path", is_mount_point))]
     pub is_mountpoint: Option<String>,
 
     /// Whether every node sees the same files there. Proxmox VE's default is `false`.
@@ -144,11 +145,11 @@ impl Btrfs {
 #[derive(Clone, Debug, PartialEq, Object)]
 pub struct ZfsPool {
     /// The pool, or a file system in it, such as `tank/vms`. A change replaces the definition.
-    #[schema(wire = "pool", replace)]
+    #[schema(wire = "pool", replace, validate = length(1, usize::MAX))]
     pub pool: String,
 
     /// Block size of new disks: a power of two, such as `16k`. Proxmox VE's default is `16k` (`8k` before 8.1).
-    #[schema(wire = "blocksize")]
+    #[schema(wire = "blocksize", validate = matches("a power of two such as 16k", is_block_size))]
     pub block_size: Option<String>,
 
     /// Whether new disks take space only as they fill. Proxmox VE's default is `false`.
@@ -156,7 +157,7 @@ pub struct ZfsPool {
     pub sparse: Option<bool>,
 
     /// Where the pool is mounted, if not where its name says.
-    #[schema(wire = "mountpoint")]
+    #[schema(wire = "mountpoint", validate = matches("an absolute path", is_path))]
     pub mount_point: Option<String>,
 }
 
@@ -177,4 +178,8 @@ impl ZfsPool {
             mount_point: settings.string("mountpoint"),
         }
     }
+}
+
+fn is_mount_point(text: &str) -> bool {
+    matches!(text, "yes" | "no" | "1" | "0" | "true" | "false" | "on" | "off") || is_path(text)
 }

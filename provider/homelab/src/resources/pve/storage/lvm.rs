@@ -3,11 +3,13 @@
 use pve_client::Settings;
 use tf_framework::prelude::*;
 
+use crate::resources::pve::places::{is_lvm_name, is_portal};
+
 /// An LVM volume group.
 #[derive(Clone, Debug, PartialEq, Object)]
 pub struct Lvm {
     /// Name of the volume group. A change replaces the definition.
-    #[schema(wire = "vgname", replace)]
+    #[schema(wire = "vgname", replace, validate = matches("two or more letters, digits, `-`, `_` and `.`, with a letter or digit at both ends", is_lvm_name))]
     pub volume_group: String,
 
     /// Volume of an iSCSI storage that the group lies on; it is activated first. A change replaces the definition.
@@ -84,11 +86,11 @@ pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
 #[derive(Clone, Debug, PartialEq, Object)]
 pub struct LvmThin {
     /// Name of the volume group. A change replaces the definition.
-    #[schema(wire = "vgname", replace)]
+    #[schema(wire = "vgname", replace, validate = matches("two or more letters, digits, `-`, `_` and `.`, with a letter or digit at both ends", is_lvm_name))]
     pub volume_group: String,
 
     /// Name of the thin pool in it. A change replaces the definition.
-    #[schema(wire = "thinpool", replace)]
+    #[schema(wire = "thinpool", replace, validate = matches("two or more letters, digits, `-`, `_` and `.`, with a letter or digit at both ends", is_lvm_name))]
     pub thin_pool: String,
 }
 
@@ -109,11 +111,11 @@ impl LvmThin {
 #[derive(Clone, Debug, PartialEq, Object)]
 pub struct Iscsi {
     /// Address of the portal, with the port if it is not 3260. A change replaces the definition.
-    #[schema(wire = "portal", replace)]
+    #[schema(wire = "portal", replace, validate = matches("a name or an address of a server, maybe with a port", is_portal))]
     pub portal: String,
 
     /// Name of the target. A change replaces the definition.
-    #[schema(wire = "target", replace)]
+    #[schema(wire = "target", replace, validate = length(1, usize::MAX))]
     pub target: String,
 }
 

@@ -3,21 +3,24 @@
 use pve_client::{Secrets, Settings};
 use tf_framework::prelude::*;
 
-use super::common::{PREALLOCATION, SHARE_FORMATS, is_forgotten, read_folders, secret, write_folders};
+use super::common::{
+    Folders, PREALLOCATION, SHARE_FORMATS, is_forgotten, read_folders, secret, write_folders,
+};
+use crate::resources::pve::places::{are_mount_options, is_path, is_portal, is_server};
 
 /// A share of an NFS server.
 #[derive(Clone, Debug, PartialEq, Object)]
 pub struct Nfs {
     /// Name or address of the server. A change replaces the definition.
-    #[schema(wire = "server", replace)]
+    #[schema(wire = "server", replace, validate = matches("a name or an address of a server", is_server))]
     pub server: String,
 
     /// Path that the server exports. A change replaces the definition.
-    #[schema(wire = "export", replace, validate = matches("an absolute path", |text: &str| text.starts_with('/')))]
+    #[schema(wire = "export", replace, validate = matches("an absolute path", is_path))]
     pub export: String,
 
     /// Mount options, such as `vers=4.2,soft`.
-    #[schema(wire = "options")]
+    #[schema(wire = "options", validate = matches("mount options with commas and no blanks between", are_mount_options))]
     pub options: Option<String>,
 
     /// Whether to make the mount point if it is not there. Proxmox VE's default is `true`.
@@ -29,7 +32,7 @@ pub struct Nfs {
     pub create_subfolders: Option<bool>,
 
     /// Folders of the kinds of content, below the mount point.
-    #[schema(wire = "content-dirs", validate = length(1, usize::MAX))]
+    #[schema(wire = "content-dirs", validate = length(1, usize::MAX), validate = Folders)]
     pub content_folders: Option<BTreeMap<String, String>>,
 
     /// Format of new disks when nothing else is said.
@@ -79,19 +82,19 @@ impl Nfs {
 #[derive(Clone, Debug, PartialEq, Object)]
 pub struct Cifs {
     /// Name or address of the server. A change replaces the definition.
-    #[schema(wire = "server", replace)]
+    #[schema(wire = "server", replace, validate = matches("a name or an address of a server", is_server))]
     pub server: String,
 
     /// Name of the share. A change replaces the definition.
-    #[schema(wire = "share", replace)]
+    #[schema(wire = "share", replace, validate = length(1, usize::MAX))]
     pub share: String,
 
     /// Folder of the share to use.
-    #[schema(wire = "subdir")]
+    #[schema(wire = "subdir", validate = matches("an absolute path", is_path))]
     pub subfolder: Option<String>,
 
     /// User to log in as. Needs `password_wo`.
-    #[schema(wire = "username")]
+    #[schema(wire = "username", validate = length(1, usize::MAX))]
     pub username: Option<String>,
 
     /// Password of the user. It is sent and never stored; change `password_wo_version` to send another.
@@ -110,7 +113,7 @@ pub struct Cifs {
     pub smb_version: Option<String>,
 
     /// Mount options.
-    #[schema(wire = "options")]
+    #[schema(wire = "options", validate = matches("mount options with commas and no blanks between", are_mount_options))]
     pub options: Option<String>,
 
     /// Whether to make the mount point if it is not there. Proxmox VE's default is `true`.
@@ -122,7 +125,7 @@ pub struct Cifs {
     pub create_subfolders: Option<bool>,
 
     /// Folders of the kinds of content, below the mount point.
-    #[schema(wire = "content-dirs", validate = length(1, usize::MAX))]
+    #[schema(wire = "content-dirs", validate = length(1, usize::MAX), validate = Folders)]
     pub content_folders: Option<BTreeMap<String, String>>,
 
     /// Format of new disks when nothing else is said.
@@ -192,19 +195,19 @@ impl Cifs {
 #[derive(Clone, Debug, PartialEq, Object)]
 pub struct CephFs {
     /// Addresses of the monitors of a cluster elsewhere. Without it, the cluster of these nodes.
-    #[schema(wire = "monhost", validate = length(1, usize::MAX))]
+    #[schema(wire = "monhost", validate = length(1, usize::MAX), validate = each(matches("a name or an address of a server, maybe with a port", is_portal)))]
     pub monitors: Option<BTreeSet<String>>,
 
     /// Name of the file system. Without it, the default one. A change replaces the definition.
-    #[schema(wire = "fs-name", replace)]
+    #[schema(wire = "fs-name", replace, validate = length(1, usize::MAX))]
     pub file_system: Option<String>,
 
     /// Folder of the file system to mount.
-    #[schema(wire = "subdir")]
+    #[schema(wire = "subdir", validate = matches("an absolute path", is_path))]
     pub subfolder: Option<String>,
 
     /// User to log in as. Proxmox VE's default is `admin`.
-    #[schema(wire = "username")]
+    #[schema(wire = "username", validate = length(1, usize::MAX))]
     pub username: Option<String>,
 
     /// Secret of the user, for a cluster elsewhere. It is sent and never stored; change `keyring_wo_version` to send
@@ -220,7 +223,7 @@ pub struct CephFs {
     pub fuse: Option<bool>,
 
     /// Mount options.
-    #[schema(wire = "options")]
+    #[schema(wire = "options", validate = matches("mount options with commas and no blanks between", are_mount_options))]
     pub options: Option<String>,
 
     /// Whether to make the mount point if it is not there. Proxmox VE's default is `true`.
@@ -232,7 +235,7 @@ pub struct CephFs {
     pub create_subfolders: Option<bool>,
 
     /// Folders of the kinds of content, below the mount point.
-    #[schema(wire = "content-dirs", validate = length(1, usize::MAX))]
+    #[schema(wire = "content-dirs", validate = length(1, usize::MAX), validate = Folders)]
     pub content_folders: Option<BTreeMap<String, String>>,
 }
 

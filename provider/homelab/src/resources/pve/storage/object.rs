@@ -6,12 +6,13 @@ use pve_client::{Secrets, Settings};
 use tf_framework::prelude::*;
 
 use super::common::{is_forgotten, secret};
+use crate::resources::pve::places::{is_portal, is_server};
 
 /// A datastore of a Proxmox Backup Server.
 #[derive(Clone, Debug, PartialEq, Object)]
 pub struct Pbs {
     /// Name or address of the server. A change replaces the definition.
-    #[schema(wire = "server", replace)]
+    #[schema(wire = "server", replace, validate = matches("a name or an address of a server", is_server))]
     pub server: String,
 
     /// Port of the server. Proxmox VE's default is 8007.
@@ -19,15 +20,15 @@ pub struct Pbs {
     pub port: Option<i64>,
 
     /// Name of the datastore. A change replaces the definition.
-    #[schema(wire = "datastore", replace)]
+    #[schema(wire = "datastore", replace, validate = length(1, usize::MAX))]
     pub datastore: String,
 
     /// Namespace in the datastore. Without it, its root.
-    #[schema(wire = "namespace")]
+    #[schema(wire = "namespace", validate = length(1, usize::MAX))]
     pub namespace: Option<String>,
 
     /// User or token to log in as, such as `backup@pbs!pve`. Proxmox VE's default is `root@pam`.
-    #[schema(wire = "username")]
+    #[schema(wire = "username", validate = length(1, usize::MAX))]
     pub username: Option<String>,
 
     /// Password or secret of the user or token. It is sent and never stored; change `password_wo_version` to send
@@ -138,23 +139,23 @@ impl Pbs {
 #[derive(Clone, Debug, PartialEq, Object)]
 pub struct Rbd {
     /// Name of the pool. Proxmox VE's default is `rbd`. A change replaces the definition.
-    #[schema(wire = "pool", replace)]
+    #[schema(wire = "pool", replace, validate = length(1, usize::MAX))]
     pub pool: Option<String>,
 
     /// Pool that holds the data, when `pool` holds only what describes it. A change replaces the definition.
-    #[schema(wire = "data-pool", replace)]
+    #[schema(wire = "data-pool", replace, validate = length(1, usize::MAX))]
     pub data_pool: Option<String>,
 
     /// Namespace in the pool. A change replaces the definition.
-    #[schema(wire = "namespace", replace)]
+    #[schema(wire = "namespace", replace, validate = length(1, usize::MAX))]
     pub namespace: Option<String>,
 
     /// Addresses of the monitors of a cluster elsewhere. Without it, the cluster of these nodes.
-    #[schema(wire = "monhost", validate = length(1, usize::MAX))]
+    #[schema(wire = "monhost", validate = length(1, usize::MAX), validate = each(matches("a name or an address of a server, maybe with a port", is_portal)))]
     pub monitors: Option<BTreeSet<String>>,
 
     /// User to log in as. Proxmox VE's default is `admin`.
-    #[schema(wire = "username")]
+    #[schema(wire = "username", validate = length(1, usize::MAX))]
     pub username: Option<String>,
 
     /// Keyring of the user, for a cluster elsewhere. It is sent and never stored; change `keyring_wo_version` to send

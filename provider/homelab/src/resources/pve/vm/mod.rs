@@ -83,6 +83,7 @@ pub(crate) use usage::PassedThrough;
 pub(crate) use wait_for::{Addresses, addresses as addresses_of};
 pub(crate) use wishes::Wishes;
 pub(in crate::resources::pve) use wishes::{after_manager, freed};
+pub(in crate::resources::pve) use words::tag;
 
 use crate::cx::Cx;
 

@@ -25,7 +25,7 @@ pub(super) fn dns_name(text: &str) -> bool {
 }
 
 /// Whether a text is a tag.
-pub(super) fn tag(text: &str) -> bool {
+pub(in crate::resources::pve) fn tag(text: &str) -> bool {
     let first = |c: char| c.is_ascii_alphanumeric() || c == '_';
     text.starts_with(first) && text.chars().all(|c| first(c) || "-+.".contains(c))
 }
