@@ -54,8 +54,9 @@ pub fn not_ours<M: SchemaModel>(object: impl Display, id: impl Display) -> Error
     Error::new(
         "Object already exists",
         format!(
-            "There is already a {object}, which this configuration did not create. It was left as it is. To manage it \
-             here, import it:\n\n  {command}\n\nOtherwise choose another name or ID."
+            "There is already a {object} that the state does not know: somebody else made it, or an apply that was killed \
+             before it could write that down. It was left as it is. To manage it here, import it:\n\n  {command}\n\n\
+             Otherwise choose another name or ID."
         ),
     )
 }
