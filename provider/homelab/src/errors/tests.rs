@@ -178,3 +178,10 @@ fn the_warnings_of_a_task_are_one_warning() {
     assert!(warning.detail.contains("  no space\n  slow"), "{warning}");
     assert_eq!(task_warnings(&Finished { warnings: Vec::new(), ..finished }, "clone VM 100"), None);
 }
+
+#[test]
+fn what_is_there_already_has_its_article() {
+    let told = |object: &str| not_ours::<crate::resources::pve::pool::Pool>(object, "x").to_string();
+    assert!(told("image \"a\"").contains("There is already an image \"a\""), "{}", told("image \"a\""));
+    assert!(told("user \"a\"").contains("There is already a user \"a\""), "{}", told("user \"a\""));
+}
