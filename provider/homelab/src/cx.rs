@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pve_client::{Client, Finished, Pve, Scope, Upid};
+use pve_client::{Client, Finished, JobId, Pve, Scope, Upid};
 use tf_framework::prelude::*;
 
 use crate::errors::{self, Explain as _};
@@ -100,6 +100,18 @@ impl Cx {
         }
     }
 
+    /// Notes an object that the state knows.
+    pub(crate) fn note_managed(&self, object: &str) {
+        if let Some(memory) = self.memory() {
+            memory.note_managed(object);
+        }
+    }
+
+    /// Whether a state of this run knows an object.
+    pub(crate) fn manages(&self, object: &str) -> bool {
+        self.memory().is_some_and(|memory| memory.manages(object))
+    }
+
     /// Forgets what the login may do, after a change that could have changed it.
     pub(crate) async fn forget_permissions(&self) {
         if let Some(memory) = self.memory() {
@@ -112,6 +124,12 @@ impl Cx {
         if let Some(memory) = self.memory() {
             memory.forget_backup_jobs().await;
         }
+    }
+
+    /// Whether there is a backup job; nothing when that cannot be told.
+    pub(crate) async fn has_backup_job(&self, id: &JobId) -> Option<bool> {
+        let jobs = self.memory()?.backup_jobs(&self.pve().ok()?).await.ok()?;
+        Some(jobs.iter().any(|job| job.id == *id))
     }
 
     /// What the backup tiers are called.

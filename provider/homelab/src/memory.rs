@@ -60,6 +60,7 @@ pub(crate) struct Memory {
     secrets: SyncMutex<BTreeMap<TokenId, Secret>>,
     rotations: SyncMutex<BTreeMap<TokenId, Token>>,
     expected: SyncMutex<BTreeSet<Expected>>,
+    managed: SyncMutex<BTreeSet<String>>,
     bridges: Once<NodeName, BTreeSet<InterfaceName>>,
     mappings: Once<MappingKind, Vec<Mapping>>,
     planned_mappings: SyncMutex<BTreeMap<(MappingKind, MappingName), Mapping>>,
@@ -273,6 +274,16 @@ impl Memory {
     /// Whether this run plans to make something.
     pub(crate) fn expects(&self, expected: &Expected) -> bool {
         self.expected.lock().unwrap_or_else(PoisonError::into_inner).contains(expected)
+    }
+
+    /// Notes an object that a state of this run knows, as messages call it.
+    pub(crate) fn note_managed(&self, object: &str) {
+        self.managed.lock().unwrap_or_else(PoisonError::into_inner).insert(object.to_owned());
+    }
+
+    /// Whether a state of this run knows an object.
+    pub(crate) fn manages(&self, object: &str) -> bool {
+        self.managed.lock().unwrap_or_else(PoisonError::into_inner).contains(object)
     }
 
     /// The bridges of a node that the login may use, asked once.

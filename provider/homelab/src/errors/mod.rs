@@ -51,16 +51,33 @@ pub fn path_of_wire(attributes: &[Attribute], wire: &str) -> Option<Path> {
 /// An object with that name exists and is not ours; `M` is its resource and `id` what `import` takes.
 pub fn not_ours<M: SchemaModel>(object: impl Display, id: impl Display) -> Error {
     let (command, object) = (import_command::<M>(id), object.to_string());
-    // Of what is named here only these begin with a vowel, as it is read: entries, images, interfaces, `HA`.
-    let article = if object.starts_with(['e', 'i', 'H']) { "an" } else { "a" };
     Error::new(
         "Object already exists",
         format!(
-            "There is already {article} {object} that the state does not know: somebody else made it, or an apply that was \
-             killed before it could write that down. It was left as it is. To manage it here, import it:\n\n  {command}\n\n\
-             Otherwise choose another name or ID."
+            "There is already {} {object} that the state does not know: somebody else made it, or an apply that was killed \
+             before it could write that down. It was left as it is. To manage it here, import it:\n\n  {command}\n\n\
+             Otherwise choose another name or ID.",
+            article(&object)
         ),
     )
+}
+
+/// The warning of a plan that something has the name of what is to be made.
+pub fn taken<M: SchemaModel>(object: impl Display, id: impl Display) -> Diagnostic {
+    let (command, object) = (import_command::<M>(id), object.to_string());
+    Diagnostic::warning(
+        "Name is used already",
+        format!(
+            "There is already {} {object} that the state does not know. Unless this run removes it first, its creation here \
+             fails. To manage it here, import it:\n\n  {command}",
+            article(&object)
+        ),
+    )
+}
+
+/// Of what is named here only these begin with a vowel, as it is read: entries, images, interfaces, `HA`.
+fn article(object: &str) -> &'static str {
+    if object.starts_with(['e', 'i', 'H']) { "an" } else { "a" }
 }
 
 /// The command that imports an object.

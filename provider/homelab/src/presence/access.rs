@@ -95,6 +95,12 @@ async fn is_there(cx: &Cx, pve: &Pve, memory: &Memory, thing: &Expected) -> Opti
 }
 
 impl Cx {
+    /// Whether something is there; nothing when that cannot be told.
+    pub(crate) async fn is_there(&self, thing: &Expected) -> Option<bool> {
+        let (Ok(pve), Some(memory)) = (self.pve(), self.memory()) else { return None };
+        if memory.is_unreachable() { None } else { is_there(self, &pve, memory, thing).await }
+    }
+
     /// Warns of whom and what a plan names, without whom its apply fails.
     pub(crate) async fn check_there<M: SchemaModel>(
         &self,

@@ -231,6 +231,10 @@ impl Resource for BackupSchedule {
         {
             foresight::tell_of_others(cx, plan, &want).await;
         }
+        if let (true, Some(want)) = (plan.is_create(), plan.want()) {
+            let id = job(&want.id())?;
+            Object::new("backup job", &id, "job_id").foresee(cx, plan, cx.has_backup_job(&id)).await;
+        }
         cx.preflight(plan, &[need("/", &["Sys.Modify"])]).await
     }
 

@@ -251,7 +251,12 @@ impl Resource for BackupTier {
         let Some(tier) = tier else { return Ok(()) };
         note_names(cx, plan);
         if let (None, Ok(number)) = (&plan.prior, tier.tier()) {
-            cx.expect(Expected::Pool(pool_of(number)?));
+            let name = pool_of(number)?;
+            let pool = Expected::Pool(name.clone());
+            cx.expect(pool.clone());
+            let object =
+                Object { name: format!("pool {:?}", name.as_str()), id: &number, attribute: "number" };
+            object.foresee(cx, plan, cx.is_there(&pool)).await;
         }
         cx.preflight(plan, &[need(format!("/pool/tier-{}", tier.number), &["Pool.Allocate"])]).await
     }

@@ -42,7 +42,9 @@ impl Resource for Group {
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
         if let (true, Some(want)) = (plan.is_create(), plan.want()) {
-            cx.expect(Expected::Group(want.name));
+            let group = Expected::Group(want.name.clone());
+            cx.expect(group.clone());
+            object(&want.name).foresee(cx, plan, cx.is_there(&group)).await;
         }
         cx.preflight(plan, &[need("/access/groups", &["Group.Allocate"])]).await
     }

@@ -77,13 +77,30 @@ impl<'a> Object<'a> {
         lost.map_or(Ok(()), Err).explain::<M>(cx, &what)
     }
 
+    /// Warns, when it is planned, that it is there already: its create would not adopt it. What the state knows is about to
+    /// be replaced, or to go from another address.
+    pub async fn foresee<M: SchemaModel>(
+        &self,
+        cx: &Cx,
+        plan: &mut Plan<'_, M>,
+        is_there: impl Future<Output = Option<bool>>,
+    ) {
+        if plan.is_create() && !cx.manages(&self.name) && is_there.await == Some(true) {
+            plan.push(errors::taken::<M>(&self.name, self.id).at(self.attribute));
+        }
+    }
+
     /// Reads it; nothing when it is gone.
     pub async fn read<M: SchemaModel, T>(
         &self,
         cx: &Cx,
         found: impl Future<Output = PveResult<T>>,
     ) -> Result<Option<T>> {
-        if_there(found.await).explain::<M>(cx, format_args!("read {}", self.name))
+        let found = if_there(found.await).explain::<M>(cx, format_args!("read {}", self.name))?;
+        if found.is_some() {
+            cx.note_managed(&self.name);
+        }
+        Ok(found)
     }
 
     /// Changes it by a call that may be repeated.

@@ -26,6 +26,11 @@ pub(super) async fn plan<M: Mapped>(cx: &Cx, plan: &mut Plan<'_, M>) -> Result<(
     if let (Some(want), Some(memory)) = (plan.want(), cx.memory()) {
         let mapping = Mapping { name: want.name().clone(), settings: want.settings() };
         memory.plan_mapping(M::KIND, mapping);
+        let is_there = async {
+            let found = memory.mappings(&cx.pve().ok()?, M::KIND).await.ok()?;
+            Some(found.iter().any(|mapping| mapping.name == *want.name()))
+        };
+        object::<M>(want.name()).foresee(cx, plan, is_there).await;
     }
     if let Some(want) = plan.want() {
         let argument = if M::KIND == MappingKind::Dir { "directories" } else { "devices" };

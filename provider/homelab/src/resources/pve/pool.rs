@@ -9,6 +9,7 @@ use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
 use crate::memory::Expected;
 use crate::preflight::need;
+use crate::resources::pve::lifecycle::Object;
 
 /// How often a create whose answer was lost is sent.
 const ATTEMPTS: u32 = 3;
@@ -125,7 +126,9 @@ impl Resource for Pool {
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
         if let (None, Some(want)) = (&plan.prior, plan.want()) {
             let outer = want.name.as_str().rsplit_once('/').and_then(|(outer, _)| outer.parse().ok());
-            cx.expect(Expected::Pool(want.name));
+            let pool = Expected::Pool(want.name.clone());
+            cx.expect(pool.clone());
+            Object::new("pool", &want.name, "name").foresee(cx, plan, cx.is_there(&pool)).await;
             cx.check_there(plan, outer.map(|outer| ("name".into(), Expected::Pool(outer)))).await;
         }
         let Some(pool) = plan.want().or_else(|| plan.prior.clone()) else { return Ok(()) };
@@ -149,6 +152,9 @@ impl Resource for Pool {
     async fn read(cx: &Cx, id: &PoolName, _prior: Option<&Self>) -> Result<Option<Self>> {
         let found = find(&cx.pve()?, id).await;
         let found = found.explain::<Self>(cx, format_args!("read pool {:?}", id.as_str()))?;
+        if found.is_some() {
+            cx.note_managed(&format!("pool {:?}", id.as_str()));
+        }
         Ok(found.map(Self::from))
     }
 

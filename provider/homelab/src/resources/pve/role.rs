@@ -86,7 +86,9 @@ impl Resource for Role {
             check_privileges(cx, plan).await;
         }
         if let (true, Some(want)) = (plan.is_create(), plan.want()) {
-            cx.expect(Expected::Role(want.name));
+            let role = Expected::Role(want.name.clone());
+            cx.expect(role.clone());
+            object(&want.name).foresee(cx, plan, cx.is_there(&role)).await;
         }
         cx.preflight(plan, &[need("/access", &["Sys.Modify"])]).await
     }

@@ -203,6 +203,10 @@ impl Resource for Token {
             let ids = want.ids(prior.as_ref());
             plan.set("token_ids", Value::Set(ids.iter().map(|id| Value::from(id.to_string())).collect()));
             ids.into_iter().for_each(|id| cx.expect(Expected::Token(id)));
+            let (name, first) = (object(&want.first()).name, Expected::Token(want.first()));
+            // A shell would read the `!`.
+            let object = Object { name, id: &format!("'{}'", want.first()), attribute: "name" };
+            object.foresee(cx, plan, cx.is_there(&first)).await;
             cx.check_there(plan, [("user_id".into(), Expected::User(want.user_id.clone()))]).await;
             let rotates = prior.as_ref().is_some_and(|prior| Self::rotates(&Change { prior, want: &want }));
             let in_use = match &prior {

@@ -183,7 +183,9 @@ impl Resource for User {
         check_realm(cx, plan).await;
         if let Some(want) = plan.want() {
             if plan.is_create() {
-                cx.expect(Expected::User(want.user_id));
+                let user = Expected::User(want.user_id.clone());
+                cx.expect(user.clone());
+                object(&want.user_id).foresee(cx, plan, cx.is_there(&user)).await;
             }
             let groups = want.groups.known().cloned().unwrap_or_default();
             cx.check_there(plan, groups.into_iter().map(|group| ("groups".into(), Expected::Group(group))))

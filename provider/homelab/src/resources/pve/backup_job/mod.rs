@@ -289,6 +289,9 @@ impl Resource for BackupJob {
         let node = plan.want().and_then(|want| want.node_name);
         cx.check_node_names(plan, node.map(|node| ("node_name".into(), node))).await?;
         target::check(cx, plan).await;
+        if let (true, Some(want)) = (plan.is_create(), plan.want()) {
+            object(&want.job_id).foresee(cx, plan, cx.has_backup_job(&want.job_id)).await;
+        }
         cx.preflight(plan, &[need("/", &["Sys.Modify"])]).await
     }
 

@@ -5,6 +5,7 @@ use tf_framework::prelude::*;
 use super::Image;
 use super::id::{self, ImageId};
 use crate::cx::Cx;
+use crate::errors;
 use crate::memory::Expected;
 use crate::preflight::need;
 use crate::presence;
@@ -100,6 +101,9 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Image>) -> Result<()> {
         cx.check_node(plan, "node_name", &want.node_name).await?;
         if plan.is_create() {
             storage(cx, plan, &want).await;
+            if let Some(id) = plan.want().and_then(|want| want.image_id()) {
+                used_name(cx, plan, &id).await;
+            }
         }
         let comes =
             plan.is_create() || plan.prior.as_ref().is_some_and(|prior| prior.intact.known() == Some(&false));
@@ -225,6 +229,33 @@ async fn storage(cx: &Cx, plan: &mut Plan<'_, Image>, want: &Image) {
             ),
         ),
         Some(_) => {}
+    }
+}
+
+/// Warns of a file of the name that no state of this run knows.
+async fn used_name(cx: &Cx, plan: &mut Plan<'_, Image>, id: &ImageId) {
+    let (Ok(pve), Some(memory)) = (cx.pve(), cx.memory()) else { return };
+    let content = match id.content() {
+        "iso" => "iso",
+        "vztmpl" => "vztmpl",
+        _ => "import",
+    };
+    let storage = id.volume.storage();
+    let Ok(cluster) = pve.cluster().await else { return };
+    let everywhere = cluster.is_shared(storage) == Some(true);
+    let Ok(found) = memory.volumes(&pve, &id.node, storage, everywhere, content).await else { return };
+    if found.contains(&id.volume) && !cx.manages(&id.title()) {
+        plan.warn(
+            "file_name",
+            "Name is used already",
+            format!(
+                "There is already an {} that the state does not know. If an apply of this login was killed while it brought \
+                 that file, the next one takes it over. Otherwise, and unless this run removes it first, the creation here \
+                 fails. To manage it here, import it:\n\n  {}",
+                id.title(),
+                errors::import_command::<Image>(id)
+            ),
+        );
     }
 }
 

@@ -176,6 +176,7 @@ impl Resource for Image {
         let Some(volume) = found.explain::<Self>(cx, format_args!("read the {}", id.title()))? else {
             return Ok(None);
         };
+        cx.note_managed(&id.title());
         let intact = facts::is_intact(cx.operation(), &volume);
         Ok(Some(Self {
             node_name: id.node.clone(),

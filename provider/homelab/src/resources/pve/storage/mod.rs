@@ -239,7 +239,9 @@ impl Resource for Storage {
         object::warn_of_plain_backups(plan);
         if let Some(want) = plan.want() {
             if plan.is_create() {
-                cx.expect(Expected::Storage(want.name));
+                let storage = Expected::Storage(want.name.clone());
+                cx.expect(storage.clone());
+                object(&want.name).foresee(cx, plan, cx.is_there(&storage)).await;
             }
             let nodes = want.nodes.unwrap_or_default();
             cx.check_node_names(plan, nodes.into_iter().map(|node| ("nodes".into(), node))).await?;
