@@ -121,3 +121,40 @@ fn a_storage_that_takes_no_backups_is_told_of_at_plan() {
         }
     });
 }
+
+#[test]
+fn whom_and_where_a_job_names_is_told_of_at_plan_unless_it_is_there_or_made_before() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let said = |text: &str| {
+            workspace.configure(&lab.provider_block(), text);
+            workspace.run(&["plan", "-no-color", "-input=false"]).ok().prose()
+        };
+        let job = |body: &str| {
+            format!(
+                "resource \"homelab_pve_pool\" \"new\" {{\n  name = \"new\"\n}}\nresource \"homelab_pve_backup_job\" \"this\" {{\n  \
+                 job_id = \"nightly\"\n  schedule = \"20:00\"\n  storage_name = \"shared\"\n  {body}\n}}\n"
+            )
+        };
+        let copies = |storage: &str| format!("fleecing = {{ enabled = true, storage_name = \"{storage}\" }}");
+        for (text, summary) in [
+            (job("pool_name = \"nowhere\""), "Pool does not exist"),
+            (job("vm_ids = [777]"), "Guest does not exist"),
+            (job(&format!("all = true\n  {}", copies("nowhere"))), "Storage does not exist"),
+            (schedule("number = 1", &copies("nowhere")), "Storage does not exist"),
+            (schedule("number = 1", "node_name = \"pve9\""), "Node does not exist"),
+        ] {
+            let told = said(&text);
+            assert!(told.contains(summary), "{summary}: {told}");
+        }
+        for text in [
+            job("pool_name = homelab_pve_pool.new.name"),
+            job(&format!("all = true\n  {}", copies("local-lvm"))),
+            schedule("number = 1", &format!("node_name = \"pve2\"\n  {}", copies("local-lvm"))),
+        ] {
+            let told = said(&text);
+            assert!(!told.contains("does not exist"), "{told}");
+        }
+    });
+}

@@ -87,6 +87,15 @@ fn folders_that_only_root_may_name_live_and_leave_nothing() {
             workspace.import("homelab_pve_backup_job.this", "nightly").ok();
             workspace.plan_is_empty();
         }
+        for argument in ["dump_folder", "temporary_folder", "script"] {
+            workspace.configure(&lab.provider_block(), &job(&format!("{argument} = \"/mnt/dump\"")));
+            let (writes, said) = (lab.writes(), workspace.plan());
+            assert!(said.prose().contains("Only root may do this"), "{argument}, by a token: {}", said.text);
+            assert_eq!(lab.writes(), writes);
+        }
+        let refused = lab.request("PUT", "/api2/json/cluster/backup/nightly", Some("{\"script\":\"/a\"}"));
+        assert_eq!(refused["errors"]["script"], "Only root may set this option.", "{refused}");
+        workspace.configure(&lab.provider_block_with_password(), &job("storage_name = \"local\""));
         workspace.destroy().ok();
         assert!(names(&lab, "/api2/json/cluster/backup", "id").is_empty());
     });

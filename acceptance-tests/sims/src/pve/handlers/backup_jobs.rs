@@ -30,6 +30,8 @@ const OBJECTS: [(&str, &str); 3] = [
 ];
 /// Options that say which guests are meant; one job has one of them.
 const SELECTIONS: [&str; 3] = ["all", "pool", "vmid"];
+/// What nobody but root sets or clears, and a token of root is nobody (pve-manager, `API2/Backup.pm`).
+const ROOTS: [&str; 3] = ["dumpdir", "script", "tmpdir"];
 /// What `delete` does not know.
 const KEPT: [&str; 5] = ["dow", "enabled", "id", "schedule", "starttime"];
 
@@ -94,6 +96,15 @@ fn selection_holds(entry: &Entry) -> Result<(), Failure> {
     }
 }
 
+fn refuse_what_is_roots(request: &Request) -> Result<(), Failure> {
+    let delete = request.params.list("delete").unwrap_or_default();
+    let is_named = |key: &&str| request.params.is_set(key) || delete.iter().any(|name| name == key);
+    match ROOTS.into_iter().find(|key| is_named(key)).filter(|_| !request.who.is_root()) {
+        Some(key) => Err(Failure::parameter(key, "Only root may set this option.")),
+        None => Ok(()),
+    }
+}
+
 /// The old way to say when: a time and days of the week.
 fn schedule(request: &Request) -> Result<Option<String>, Failure> {
     if let Some(schedule) = request.params.text("schedule") {
@@ -105,6 +116,7 @@ fn schedule(request: &Request) -> Result<Option<String>, Failure> {
 }
 
 fn create(lab: &mut Lab, request: &Request) -> Answer {
+    refuse_what_is_roots(request)?;
     let schedule = schedule(request)?
         .ok_or_else(|| Failure::parameter("schedule", "neither 'starttime' nor 'schedule' were set"))?;
     let id = request.params.text("id").map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);
@@ -129,6 +141,7 @@ fn update(lab: &mut Lab, request: &Request) -> Answer {
     if let Some(name) = delete.iter().find(|name| KEPT.contains(&name.as_str())) {
         return Err(locked("delete", &format!("unknown option '{name}'")));
     }
+    refuse_what_is_roots(request)?;
     entry.assign(request, &["id", "starttime", "dow"]);
     if let Some(schedule) = schedule(request)? {
         entry.options.insert("schedule".to_owned(), schedule);

@@ -114,9 +114,10 @@ fn check_retention(promise: &Promise, event: &CalendarEvent, out: &mut Diagnosti
             "prune_backups",
             "Retention is not held",
             format!(
-                "Backups made at `{event}` and pruned with `{keep}` stay for {undisturbed} days, not for the {wanted} of \
+                "Backups made at `{event}` and pruned with `{keep}` stay for {}, not for the {wanted} of \
                  `retention_days`: keep values count backups and periods, not days, and a backup that is late counts \
-                 too.{advice}"
+                 too.{advice}",
+                days(undisturbed)
             ),
         );
         return;
@@ -146,7 +147,7 @@ pub(super) fn check_zone(promise: &Promise, node: &str, zone: &Zone, now: Timest
     if event.is_utc() {
         effect.push_str(&format!(
             "The schedule `{event}` ends in UTC and is not moved, but pruning on the node counts days, weeks and months by \
-             that clock: with `{}` backups stay for {} there.",
+             that clock: with `{}` backups {}.",
             promise.keep.counts(),
             held_in(promise, &event, zone),
         ));
@@ -173,8 +174,21 @@ fn held_in(promise: &Promise, event: &CalendarEvent, zone: &Zone) -> String {
     let grace = times(HOUR, promise.rpo_grace_hours);
     let setting = setting(event, times(DAY, promise.retention_days), grace, zone.clone());
     match held_days(event, &keep, &setting) {
-        Some(days) => format!("{days} days of the {} that are wanted", promise.retention_days),
-        None => "good".to_owned(),
+        Some(held) => {
+            let (held, wanted) = (i64::try_from(held).unwrap_or(i64::MAX), promise.retention_days);
+            let still = if held < wanted { "" } else { "still " };
+            format!("{still}stay for {} there, and {wanted} are promised", days(held))
+        }
+        None => "stay for good there".to_owned(),
+    }
+}
+
+/// A number of whole days.
+fn days(count: i64) -> String {
+    match count {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        _ => format!("{count} days"),
     }
 }
 
@@ -276,6 +290,6 @@ mod tests {
         let local = said("21:00");
         assert!(local.contains("25 hours") && local.contains("Europe/Berlin"), "{local}");
         let utc = said("21:00 UTC");
-        assert!(utc.contains("30 days of the 30 that are wanted"), "{utc}");
+        assert!(utc.contains("backups still stay for 30 days there, and 30 are promised"), "{utc}");
     }
 }

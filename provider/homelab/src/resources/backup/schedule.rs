@@ -224,6 +224,8 @@ impl Resource for BackupSchedule {
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
         if !plan.is_destroy() {
             foresight::fill_in(plan);
+            let node = plan.want().and_then(|want| want.node_name);
+            cx.check_node_names(plan, node.map(|node| ("node_name".into(), node))).await?;
             target::check(cx, plan).await;
         }
         if changes(plan)

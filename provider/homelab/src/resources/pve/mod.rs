@@ -22,6 +22,7 @@ pub(crate) mod pool;
 pub(crate) mod prune;
 mod replication_job;
 mod role;
+mod root;
 mod schedule;
 pub(crate) mod snapshot;
 mod storage;

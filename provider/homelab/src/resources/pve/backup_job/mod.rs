@@ -14,8 +14,8 @@ use crate::preflight::need;
 use crate::resources::pve::data_disk::companions::{self, Fate};
 use crate::resources::pve::lifecycle::Object;
 use crate::resources::pve::prune::PruneBackups;
-use crate::resources::pve::schedule;
 use crate::resources::pve::text::one_trimmed_line;
+use crate::resources::pve::{root, schedule};
 
 /// A scheduled backup of guests to a storage.
 ///
@@ -292,6 +292,8 @@ impl Resource for BackupJob {
         if let (true, Some(want)) = (plan.is_create(), plan.want()) {
             object(&want.job_id).foresee(cx, plan, cx.has_backup_job(&want.job_id)).await;
         }
+        target::check_selection(cx, plan).await;
+        root_only(cx, plan);
         cx.preflight(plan, &[need("/", &["Sys.Modify"])]).await
     }
 
@@ -343,6 +345,26 @@ impl Resource for BackupJob {
         cx.forget_backup_jobs().await;
         object(id).delete::<Self, _, _>(cx, || pve.delete_backup_job(id)).await
     }
+}
+
+/// What runs or writes anywhere on the node, as its `root`.
+fn root_only(cx: &Cx, plan: &mut Plan<'_, BackupJob>) {
+    if plan.is_destroy() {
+        return;
+    }
+    let before = plan.prior.as_ref().map_or(Value::Null, SchemaModel::encode);
+    let names = ["script", "temporary_folder", "dump_folder"];
+    let changed: Vec<(Path, String)> = names
+        .into_iter()
+        .filter(|name| {
+            let (old, new) = (before.attribute(name), plan.planned.attribute(name));
+            old != new && (old.is_set() || new.is_set())
+        })
+        .map(|name| {
+            (name.into(), format!("The setting `{name}` reaches any place of the node, as its `root`."))
+        })
+        .collect();
+    root::refuse_others(cx, changed, plan);
 }
 
 #[cfg(test)]

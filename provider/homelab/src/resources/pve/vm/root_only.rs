@@ -1,9 +1,10 @@
-//! What Proxmox VE lets nobody but root change, and a token of root is nobody.
+//! What of a machine nobody but root changes.
 
 use tf_framework::prelude::*;
 
 use super::model::Vm;
 use crate::cx::Cx;
+use crate::resources::pve::root;
 
 /// Devices by slot, with the argument that names a device of the node itself (qemu-server 9.2, `API2/Qemu.pm`).
 const DEVICES: [(&str, &str); 3] =
@@ -20,21 +21,8 @@ const SETTINGS: [(&str, &str); 5] = [
 
 /// Adds an error for everything that a plan changes and the login may not.
 pub(super) fn plan(cx: &Cx, before: Option<&Value>, plan: &mut Plan<'_, Vm>) {
-    let Ok(pve) = cx.pve() else { return };
-    let identity = pve.client().identity();
-    if identity == "root@pam" {
-        return;
-    }
-    for (path, what) in changed(before.unwrap_or(&Value::Null), plan.planned) {
-        plan.error(
-            path,
-            "Only root may do this",
-            format!(
-                "{what} Proxmox VE lets only `root@pam` with a password add, change or remove that, and the login is \
-                 {identity}. Log in with `username = \"root@pam\"` and `password`, or do without."
-            ),
-        );
-    }
+    let found = changed(before.unwrap_or(&Value::Null), plan.planned);
+    root::refuse_others(cx, found, plan);
 }
 
 /// The slots of a machine with devices of the node itself.
