@@ -294,13 +294,16 @@ impl Pve {
         };
         if data.truth("NeedTFA") {
             let message = format!(
-                "{username} has a second factor, which a login from here cannot answer; use an API token"
+                "{username} {SECOND_FACTOR}, which a login from here cannot answer; use an API token"
             );
             return Err(Error::Unauthorized { message });
         }
         Ticket::decode(&data).ok_or_else(|| unexpected(&call, "there is no ticket"))
     }
 }
+
+/// Part of the message of a login that needs more than a password.
+pub const SECOND_FACTOR: &str = "has a second factor";
 
 pub(crate) fn login_call(username: &str, password: &Secret) -> Call {
     Call::post("/access/ticket")

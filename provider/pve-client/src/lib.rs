@@ -45,7 +45,7 @@ pub use acl::{AclEntry, Grantee};
 pub use api_core::{CancellationToken, Content, Distrust, Fingerprint, ProxyLost, Scope, Secret, Trust};
 pub use backup_jobs::{BackupJob, CoveredDisk, CoveredGuest};
 pub use call::{Call, Params};
-pub use client::{Auth, Client, Config, Pve};
+pub use client::{Auth, Client, Config, Pve, SECOND_FACTOR};
 pub use disks::Disk;
 pub use error::{Error, Result};
 pub use groups::Group;

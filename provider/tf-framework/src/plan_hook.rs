@@ -31,6 +31,11 @@ impl<M: SchemaModel> Plan<'_, M> {
         self.planned.is_null()
     }
 
+    /// Whether the object is to be replaced, as far as that is decided.
+    pub fn is_replacement(&self) -> bool {
+        !self.replace.is_empty()
+    }
+
     /// What is wanted, if all arguments are known.
     pub fn want(&self) -> Option<M> {
         if self.planned.is_null() { None } else { M::decode(self.planned).ok() }

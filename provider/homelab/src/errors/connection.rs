@@ -1,7 +1,7 @@
 //! Messages about reaching Proxmox VE: configuration, network, certificates, logins, and answers that were lost.
 
 use api_core::{Distrust, Error as CoreError, Fingerprint, root_cause};
-use pve_client::Upid;
+use pve_client::{SECOND_FACTOR, Upid};
 use tf_framework::prelude::*;
 
 use super::{Attempt, quote};
@@ -50,6 +50,16 @@ pub(super) fn unauthorized(attempt: &Attempt, message: &str) -> Error {
     let Attempt { what, endpoint, identity, .. } = attempt;
     let (user, token) = identity.split_once('!').map_or((identity.as_str(), None), |(u, t)| (u, Some(t)));
     let advice = match token {
+        None if message.contains(SECOND_FACTOR) => {
+            return Error::new(
+                "Login needs second factor",
+                format!(
+                    "The provider could not {what}: at {endpoint}, {identity} has a second factor, which nobody can answer \
+                     here. Set `api_token` in the provider block instead of `username` and `password`: tokens need no second \
+                     factor. One is made by\n\n  pveum user token add {user} homelab --privsep 0"
+                ),
+            );
+        }
         Some(_) => format!(
             "Check `api_token` in the provider block: the token must exist and not be expired, its secret is shown only \
              when it is made, and its user must be enabled. Tokens are listed by\n\n  pveum user token list {user}"
@@ -203,4 +213,24 @@ pub(super) fn unexpected(attempt: &Attempt, call: &str, reason: &str) -> Error {
             attempt.what, attempt.endpoint
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_factor_is_answered_by_a_token_and_not_by_another_password() {
+        let attempt = Attempt {
+            what: "read pool \"a\"".to_owned(),
+            endpoint: "https://pve1:8006".to_owned(),
+            identity: "otto@pve".to_owned(),
+        };
+        let told = |message: &str| unauthorized(&attempt, message).0.remove(0);
+        let second = told(&format!("otto@pve {SECOND_FACTOR}, which nobody here can answer"));
+        assert_eq!(second.summary, "Login needs second factor");
+        assert!(second.detail.contains("pveum user token add otto@pve"), "{second}");
+        assert!(!second.detail.contains("Check `username`"), "{second}");
+        assert_eq!(told("authentication failure").summary, "Login was refused");
+    }
 }

@@ -191,7 +191,7 @@ fn forbidden(attempt: &Attempt, message: &str) -> Error {
 /// commands grant the first.
 pub(crate) fn how_to_grant(identity: &str, path: &str, needs: &[Vec<&str>]) -> String {
     let names = match needs {
-        [one] if one.len() > 1 => format!("one of the privileges {}", one.join(",")),
+        [one] if one.len() > 1 => format!("one of the privileges {}", one.join(", ")),
         [one] => format!("the privilege {}", one.join(",")),
         many => {
             let each: Vec<String> = many.iter().map(|names| names.join(" or ")).collect();

@@ -237,7 +237,7 @@ impl Resource for BackupSchedule {
             let id = job(&want.id())?;
             Object::new("backup job", &id, "job_id").foresee(cx, plan, cx.has_backup_job(&id)).await;
         }
-        cx.preflight(plan, &[need("/", &["Sys.Modify"])]).await
+        cx.preflight(plan, &[need("/", &["Sys.Modify"]), need("/", &["Sys.Audit"])]).await
     }
 
     async fn create(cx: &Cx, want: &Self) -> Result<String> {

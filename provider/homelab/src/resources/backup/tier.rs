@@ -258,7 +258,8 @@ impl Resource for BackupTier {
                 Object { name: format!("pool {:?}", name.as_str()), id: &number, attribute: "number" };
             object.foresee(cx, plan, cx.is_there(&pool)).await;
         }
-        cx.preflight(plan, &[need(format!("/pool/tier-{}", tier.number), &["Pool.Allocate"])]).await
+        let path = format!("/pool/tier-{}", tier.number);
+        cx.preflight(plan, &[need(&path, &["Pool.Allocate"]), need(&path, &["Pool.Audit"])]).await
     }
 
     async fn create(cx: &Cx, want: &Self) -> Result<TierNumber> {

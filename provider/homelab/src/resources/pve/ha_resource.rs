@@ -91,7 +91,7 @@ impl Resource for HaResource {
     }
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
-        let mut needs = vec![need("/", &["Sys.Console"])];
+        let mut needs = vec![need("/", &["Sys.Console"]), need("/", &["Sys.Audit"])];
         if let Some(service) = plan.prior.as_ref().map(|prior| prior.service_id).filter(|_| plan.is_destroy())
             && !service.container
         {

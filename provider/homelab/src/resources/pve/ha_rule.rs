@@ -149,7 +149,7 @@ impl Resource for HaRule {
         let services = plan.want().map(|want| want.service_ids).unwrap_or_default();
         let named = services.into_iter().map(|id| ("service_ids".into(), Expected::HaResource(id)));
         cx.check_there(plan, named).await;
-        cx.preflight(plan, &[need("/", &["Sys.Console"])]).await
+        cx.preflight(plan, &[need("/", &["Sys.Console"]), need("/", &["Sys.Audit"])]).await
     }
 
     async fn create(cx: &Cx, want: &Self) -> Result<HaRuleName> {

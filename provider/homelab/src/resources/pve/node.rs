@@ -242,7 +242,9 @@ impl Resource for Node {
         let Some(node) = want.clone().or_else(|| prior.clone()) else { return Ok(()) };
         cx.check_node(plan, "name", &node.name).await?;
         let options = |node: &Option<Node>| node.as_ref().map(Node::options).unwrap_or_default();
-        let mut needs = vec![need(format!("/nodes/{}", node.name), &["Sys.Modify"])];
+        let path = format!("/nodes/{}", node.name);
+        let mut needs =
+            vec![need(&path, &["Sys.Modify"]), need(&path, &["Sys.Audit"]), need("/", &["Sys.Audit"])];
         if options(&want) != options(&prior) {
             needs.push(need("/", &["Sys.Modify"]));
         }

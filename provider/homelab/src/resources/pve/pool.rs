@@ -132,7 +132,8 @@ impl Resource for Pool {
             cx.check_there(plan, outer.map(|outer| ("name".into(), Expected::Pool(outer)))).await;
         }
         let Some(pool) = plan.want().or_else(|| plan.prior.clone()) else { return Ok(()) };
-        cx.preflight(plan, &[need(format!("/pool/{}", pool.name), &["Pool.Allocate"])]).await
+        let path = format!("/pool/{}", pool.name);
+        cx.preflight(plan, &[need(&path, &["Pool.Allocate"]), need(&path, &["Pool.Audit"])]).await
     }
 
     async fn create(cx: &Cx, want: &Self) -> Result<PoolName> {

@@ -162,7 +162,10 @@ impl Resource for Snapshot {
         }
         let vm = plan.want().or_else(|| plan.prior.clone()).map(|snapshot| snapshot.vm_id);
         match vm {
-            Some(vm) => cx.preflight(plan, &[need(format!("/vms/{vm}"), &["VM.Snapshot"])]).await,
+            Some(vm) => {
+                let path = format!("/vms/{vm}");
+                cx.preflight(plan, &[need(&path, &["VM.Snapshot"]), need(&path, &["VM.Audit"])]).await
+            }
             None => Ok(()),
         }
     }

@@ -254,7 +254,7 @@ impl Resource for ZfsPool {
             cx.check_node(plan, "node_name", &want.node_name).await?;
         }
         check_disks(cx, plan).await;
-        cx.preflight(plan, &[need("/", &["Sys.Modify"])]).await
+        cx.preflight(plan, &[need("/", &["Sys.Modify"]), need("/", &["Sys.Audit"])]).await
     }
 
     async fn create(cx: &Cx, want: &Self) -> Result<ZfsPoolId> {

@@ -294,7 +294,7 @@ impl Resource for BackupJob {
         }
         target::check_selection(cx, plan).await;
         root_only(cx, plan);
-        cx.preflight(plan, &[need("/", &["Sys.Modify"])]).await
+        cx.preflight(plan, &[need("/", &["Sys.Modify"]), need("/", &["Sys.Audit"])]).await
     }
 
     async fn create(cx: &Cx, want: &Self) -> Result<JobId> {

@@ -284,7 +284,7 @@ impl Resource for ClusterOptions {
 
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
         warn_of_replaced(cx, plan).await;
-        cx.preflight(plan, &[need("/", &["Sys.Modify"])]).await
+        cx.preflight(plan, &[need("/", &["Sys.Modify"]), need("/", &["Sys.Audit"])]).await
     }
 
     async fn create(cx: &Cx, want: &Self) -> Result<Cluster> {

@@ -7,9 +7,10 @@ use super::model::{DataDisk, Ownership};
 use super::tier::BackupTier;
 use crate::preflight::{Need, need, need_below};
 
-/// What each setting of a new holder needs (qemu-server 9.2.6, `API2/Qemu.pm`).
-const HOLDER: [&[&str]; 5] = [
+/// What each setting of a new holder needs, and reading it (qemu-server 9.2.6, `API2/Qemu.pm`).
+const HOLDER: [&[&str]; 6] = [
     &["VM.Allocate"],
+    &["VM.Audit"],
     &["VM.Config.Disk"],
     &["VM.Config.HWType"],
     &["VM.Config.Memory"],

@@ -81,8 +81,9 @@ fn compression_fits(compression: &str, from_url: bool, content: Option<&str>, ou
 
 /// Checks the name, decides what replaces the image, and looks whether the login may do it.
 pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Image>) -> Result<()> {
-    if plan.is_destroy() {
-        return Ok(());
+    let deletes = |name: &pve_client::StorageName| need(format!("/storage/{name}"), &["Datastore.Allocate"]);
+    if let Some(prior) = plan.prior.clone().filter(|_| plan.is_destroy()) {
+        return cx.preflight(plan, &[deletes(&prior.storage_name)]).await;
     }
     if let Some(want) = plan.want() {
         name(plan, &want);
@@ -90,12 +91,20 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Image>) -> Result<()> {
             changed_source(plan, &prior, &want);
         }
         let from_url = want.url.is_some();
-        let mut needs =
-            vec![need(format!("/storage/{}", want.storage_name), &["Datastore.AllocateTemplate"])];
+        let path = format!("/storage/{}", want.storage_name);
+        let mut needs = vec![
+            need(&path, &["Datastore.AllocateTemplate"]),
+            need(&path, &["Datastore.Audit", "Datastore.AllocateSpace"]),
+        ];
         if from_url {
             // Sys.Audit and Sys.Modify on / are enough too.
             let network = need(format!("/nodes/{}", want.node_name), &["Sys.AccessNetwork", "Sys.Modify"]);
             needs.push(network.or_on(["/".to_owned()]));
+        }
+        if let Some(prior) = &plan.prior
+            && (plan.is_replacement() || prior.intact.known() == Some(&false))
+        {
+            needs.push(deletes(&prior.storage_name));
         }
         cx.preflight(plan, &needs).await?;
         cx.check_node(plan, "node_name", &want.node_name).await?;

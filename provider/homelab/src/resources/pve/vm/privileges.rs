@@ -6,10 +6,12 @@
 use pve_client::{Params, PoolName, VmConfig, VmId};
 use tf_framework::prelude::*;
 
+use super::cloud_init::CloudInit;
 use super::marker::Marker;
 use super::model::Vm;
 use super::named::Pair;
 use super::placement::Placement;
+use super::seed::OnChange;
 use super::{config, data_disks, ownership, slot};
 use crate::cx::Cx;
 use crate::preflight::{Need, need, need_below};
@@ -130,11 +132,17 @@ impl Change<'_> {
         let mut needs = Vec::new();
         if prior.is_none() {
             needs.push(self.on_machine(&["VM.Allocate"]));
+            // Without it the new machine could not even be read.
+            needs.push(self.on_machine(&["VM.Audit"]));
             if let Some(source) = want.clone.as_ref().and_then(|clone| clone.vm_id) {
                 needs.push(need(format!("/vms/{source}"), &["VM.Clone"]));
             }
         }
-        let privileges: BTreeSet<&str> = self.changed().iter().map(|(key, value)| of(key, value)).collect();
+        let mut privileges: BTreeSet<&str> =
+            self.changed().iter().map(|(key, value)| of(key, value)).collect();
+        if self.changes_disc() {
+            privileges.insert("VM.Config.CDROM");
+        }
         for privilege in privileges {
             needs.push(match privilege {
                 "Sys.Modify" => need("/", &["Sys.Modify"]),
@@ -185,6 +193,15 @@ impl Change<'_> {
             }
             (None, None) => need_below("/vms", any_of),
         }
+    }
+
+    /// Whether the machine gets another disc with documents for cloud-init, or loses its own.
+    fn changes_disc(&self) -> bool {
+        let print = |vm: &Vm| vm.cloud_init.as_ref().and_then(CloudInit::print);
+        let (before, after) = (self.prior.and_then(print), print(self.want));
+        let ignored =
+            self.want.cloud_init.as_ref().is_some_and(|wanted| wanted.on_change() == OnChange::Ignore);
+        before != after && !(ignored && before.is_some() && after.is_some())
     }
 
     /// The wire keys that the change sets, with their values.
