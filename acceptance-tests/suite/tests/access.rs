@@ -308,6 +308,31 @@ fn a_missing_privilege_is_a_plan_error_with_the_commands_that_grant_it() {
 }
 
 #[test]
+fn a_grant_hides_what_is_inherited_and_the_message_says_how_it_does_not() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let provider = lab.provider_block_limited("Group.Allocate,Sys.Audit");
+        let role = "{\"roleid\":\"HomelabSysModify\",\"privs\":\"Sys.Modify\"}";
+        lab.request("POST", "/api2/json/access/roles", Some(role));
+        let workspace = Workspace::new(cli);
+        let role = resource("role", "name = \"Ops\"\nprivileges = [\"VM.Audit\"]");
+        workspace.configure(&provider, &format!("{}{role}", resource("group", "name = \"ops\"")));
+        let said = workspace.plan().failed().prose();
+        assert!(said.contains("name them after `--roles` too") && !said.contains("Group.Allocate"), "{said}");
+        let grant = |roles: &str| {
+            let entry = format!("{{\"path\":\"/access\",\"users\":\"tf@pve\",\"roles\":\"{roles}\"}}");
+            lab.request("PUT", "/api2/json/access/acl", Some(&entry));
+        };
+        grant("HomelabSysModify");
+        let said = workspace.plan().failed().prose();
+        assert!(said.contains("the privilege Group.Allocate on /access/groups"), "{said}");
+        grant("HomelabSysModify,Limited");
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+    });
+}
+
+#[test]
 fn a_privilege_that_only_another_version_knows_is_not_asked_for() {
     with_each_cli(|cli| {
         let lab = Lab::with(&["--version-of", "8.4"]);

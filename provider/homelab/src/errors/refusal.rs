@@ -213,9 +213,17 @@ pub(crate) fn how_to_grant(identity: &str, path: &str, needs: &[Vec<&str>]) -> S
         ),
         None => grant("--users", identity),
     };
+    // The deepest path with an entry for a user or token counts alone (pve-access-control 9.1.1, `AccessControl.pm`).
+    let hides = match path {
+        "/" => String::new(),
+        path => format!(
+            "\n\nOn {path} and below, an entry takes the place of what the same user or token inherits from above, such as \
+             from `/`. If it has roles there, name them after `--roles` too."
+        ),
+    };
     format!(
         "The login needs {names} on {path}. Somebody with the right to change permissions can grant it on any \
-         node:\n{made}{granted}"
+         node:\n{made}{granted}{hides}"
     )
 }
 

@@ -29,6 +29,9 @@ fn a_missing_privilege_names_the_commands_that_grant_it() {
         said.detail.contains("pveum acl modify /pool/web --tokens 'tf@pve!ci' --roles HomelabPoolAllocate"),
         "{said}"
     );
+    assert!(said.detail.ends_with("name them after `--roles` too."), "{said}");
+    let on_all = how_to_grant("tf@pve", "/", &[vec!["Sys.Modify"]]);
+    assert!(on_all.ends_with("--roles HomelabSysModify"), "{on_all}");
 }
 
 #[test]
