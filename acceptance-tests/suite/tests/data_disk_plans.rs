@@ -72,6 +72,19 @@ async fn a_machine_that_somebody_has_deleted_is_not_said_to_have_the_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_that_somebody_has_deleted_is_told_before_the_disk_is_put_there_again() {
+    let mut world = World::new("holder", "3");
+    world.converge(None, "parked").await;
+    let member = json!({ "poolid": "tier-3", "vms": world.holder().to_string(), "delete": 1 });
+    world.lab.request("PUT", "/api2/json/pools", Some(&member.to_string()));
+    world.lab.request("DELETE", "/api2/json/pools/tier-3", None);
+    let run = world.apply(None).await;
+    assert_eq!(run.said.matches("There is no pool").count(), 1, "{}", run.said);
+    world.lab.request("POST", "/api2/json/pools", Some(&json!({ "poolid": "tier-3" }).to_string()));
+    world.converge(None, "in its pool again").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_place_that_cannot_be_is_an_error_before_anything_moves() {
     let mut world = World::new("holder", "1");
     let config = machine(500, Some("scsi1"));

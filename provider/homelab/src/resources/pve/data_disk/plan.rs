@@ -33,7 +33,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
                 check_target(cx, &prior, plan).await?;
                 move_attached(cx, &prior, plan).await?;
             }
-            repair(cx, &prior, plan);
+            repair(cx, &prior, plan).await?;
         }
     }
     permissions(cx, plan).await
@@ -277,9 +277,17 @@ async fn change_tier(
 }
 
 /// Plans an apply for a disk that is not as an apply would have left it.
-fn repair(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) {
+async fn repair(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
     let reason = cx.operation().private(observe::REPAIR);
-    let Some(reason) = reason.as_ref().and_then(serde_json::Value::as_str) else { return };
+    let Some(reason) = reason.as_ref().and_then(serde_json::Value::as_str) else { return Ok(()) };
+    let pool = prior.tier().and_then(BackupTier::pool);
+    let keeps_tier = pool.as_ref().map(PoolName::as_str) == plan.planned.attribute("pool_name").as_str();
+    if let Ok(pve) = cx.pve()
+        && keeps_tier
+    {
+        let cluster = pve.cluster().await.explain::<DataDisk>(cx, "list what is in the cluster")?;
+        check_pool(cx, &cluster, plan);
+    }
     for name in ["attached_to_vm_id", "attached_slot", "effective_tier", "volume_id"] {
         plan.mark_unknown(name);
     }
@@ -307,4 +315,5 @@ fn repair(cx: &Cx, prior: &DataDisk, plan: &mut Plan<'_, DataDisk>) {
         ),
     };
     plan.warn("name", summary, format!("The data disk {:?} is changed. {detail}", prior.name));
+    Ok(())
 }
