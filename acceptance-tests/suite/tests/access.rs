@@ -345,22 +345,6 @@ fn a_privilege_that_only_another_version_knows_is_not_asked_for() {
 }
 
 #[test]
-fn the_providers_own_last_entry_is_never_removed() {
-    with_each_cli(|cli| {
-        let lab = Lab::start();
-        let provider = lab.provider_block_limited("Permissions.Modify,Sys.Audit,User.Modify");
-        let workspace = Workspace::new(cli);
-        let acl = resource("acl", "path = \"/\"\nrole = \"Limited\"\nuser_id = \"tf@pve\"");
-        workspace.configure(&provider, &acl);
-        workspace.import("homelab_pve_acl.this", "/,Limited,tf@pve").ok();
-        workspace.plan_is_empty();
-        let said = workspace.destroy().failed().prose();
-        assert!(said.contains("Own access would end"), "{said}");
-        assert!(names(&lab, "/api2/json/access/acl", "ugid").contains(&"tf@pve".to_owned()));
-    });
-}
-
-#[test]
 fn a_password_is_set_and_never_stored() {
     with_each_cli(|cli| {
         if !cli::at_least(cli, (1, 11), (1, 11)) {

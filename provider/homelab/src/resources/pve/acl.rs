@@ -6,7 +6,7 @@ use std::str::FromStr;
 use pve_client::{AclEntry, Error as PveError, Grantee, GroupName, Pve, RoleName, TokenId, UserId};
 use tf_framework::prelude::*;
 
-use super::own_access::Own;
+use super::own_access::{Going, Own};
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
 use crate::memory::Expected;
@@ -167,10 +167,12 @@ async fn guard(cx: &Cx, plan: &mut Plan<'_, Acl>) {
     if !plan.is_destroy() && !replaced {
         return;
     }
-    if let Ok(Some(mut refusal)) = Own::new(&pve).refuses(&pve, &id.entry(true)).await {
+    if let Ok(Some(mut refusal)) = Own::new(&pve).refuses(&pve, &Going::Entry(&id.entry(true))).await {
         if replaced {
-            // With `create_before_destroy` the new entry is there before the old one goes.
             refusal.severity = tf_framework::Severity::Warning;
+            refusal.detail.push_str(
+                " With `create_before_destroy = true` in its `lifecycle` the new entry is there before the old one goes.",
+            );
         }
         plan.push(refusal);
     }
@@ -238,7 +240,9 @@ impl Resource for Acl {
         let pve = cx.pve()?;
         let what = format!("remove {}", id.name());
         let entry = id.entry(prior.propagates());
-        if let Some(refusal) = Own::new(&pve).refuses(&pve, &entry).await.explain::<Self>(cx, &what)? {
+        if let Some(refusal) =
+            Own::new(&pve).refuses(&pve, &Going::Entry(&entry)).await.explain::<Self>(cx, &what)?
+        {
             return Err(refusal.into());
         }
         let done = match pve.revoke(&entry).await {

@@ -4,14 +4,17 @@ use pve_client::GroupName;
 use tf_framework::prelude::*;
 
 use super::lifecycle::Object;
+use super::own_access::{self, Going, Own};
 use super::text::trimmed;
 use crate::cx::Cx;
+use crate::errors::Explain as _;
 use crate::memory::Expected;
 use crate::preflight::need;
 
 /// A group of users, to whom an entry of the access control list (`homelab_pve_acl`) can grant a role together.
 ///
-/// A user joins by its own argument `groups`. Deleting a group takes from its members what it granted.
+/// A user joins by its own argument `groups`. Deleting a group takes from its members what it granted, so one that grants
+/// the provider's own login all it may do is never deleted.
 #[derive(Clone, Debug, PartialEq, Schema)]
 #[schema(name = "pve_group")]
 pub struct Group {
@@ -46,6 +49,12 @@ impl Resource for Group {
             cx.expect(group.clone());
             object(&want.name).foresee(cx, plan, cx.is_there(&group)).await;
         }
+        if let Some(prior) = plan.prior.clone() {
+            let replaced = plan.want().is_some_and(|want| want.name != prior.name);
+            if plan.is_destroy() || replaced {
+                own_access::guard(cx, plan, Going::Groups(&BTreeSet::from([prior.name])), replaced).await;
+            }
+        }
         cx.preflight(plan, &[need("/access/groups", &["Group.Allocate"])]).await
     }
 
@@ -76,6 +85,10 @@ impl Resource for Group {
 
     async fn delete(cx: &Cx, id: &GroupName, _prior: &Self) -> Result<()> {
         let pve = cx.pve()?;
+        let refusal = Own::new(&pve).refuses(&pve, &Going::Groups(&BTreeSet::from([id.clone()]))).await;
+        if let Some(refusal) = refusal.explain::<Self>(cx, format_args!("delete {}", object(id).name))? {
+            return Err(refusal.into());
+        }
         object(id).delete::<Self, _, _>(cx, || pve.delete_group(id)).await?;
         cx.forget_permissions().await;
         Ok(())

@@ -1,7 +1,11 @@
 //! The provider's own login: what must not be taken from it, because then nothing could be given back.
 
-use pve_client::{AclEntry, Grantee, GroupName, Pve, TokenId, UserId};
+use std::fmt;
+
+use pve_client::{AclEntry, Grantee, GroupName, Pve, RoleName, TokenId, UserId};
 use tf_framework::prelude::*;
+
+use crate::cx::Cx;
 
 /// The login of the provider.
 pub(crate) struct Own {
@@ -39,41 +43,42 @@ impl Own {
         }
     }
 
-    /// Whether the login has no entry left once this one is gone.
-    fn is_last(&self, going: &AclEntry, all: &[AclEntry], groups: &[GroupName]) -> bool {
-        let Some(circle) = self.circle(&going.grantee, groups) else { return false };
-        let stays =
-            |entry: &&AclEntry| !entry.same_key(going) && self.circle(&entry.grantee, groups) == Some(circle);
-        !all.iter().any(|entry| stays(&entry))
+    /// Whether the login has no entry left of one of its circles once some are gone.
+    fn ends(&self, going: &Going<'_>, all: &[AclEntry], groups: &[GroupName]) -> bool {
+        [Circle::Token, Circle::User].into_iter().any(|circle| {
+            let mut had =
+                all.iter().filter(|entry| self.circle(&entry.grantee, groups) == Some(circle)).peekable();
+            had.peek().is_some() && had.all(|entry| going.takes(entry))
+        })
     }
 
-    /// A message if removing the entry would leave the login without any.
+    /// A message if what goes would leave the login without any entry.
     pub(crate) async fn refuses(
         &self,
         pve: &Pve,
-        going: &AclEntry,
+        going: &Going<'_>,
     ) -> pve_client::Result<Option<Diagnostic>> {
-        let groups = match (&self.user, &going.grantee) {
-            // Whoever may not read its own groups is not known to be in one.
-            (Some(user), Grantee::Group(_)) => {
+        // Whoever may not read its own groups is not known to be in one.
+        let groups = match &self.user {
+            Some(user) if going.may_concern_groups() => {
                 pve.user(user).await.map(|user| user.groups.into_iter().collect()).unwrap_or_default()
             }
             _ => Vec::new(),
         };
-        if self.circle(&going.grantee, &groups).is_none() || !self.is_last(going, &pve.acl().await?, &groups)
-        {
+        let concerned = match going {
+            Going::Entry(entry) => self.circle(&entry.grantee, &groups).is_some(),
+            Going::Groups(gone) => groups.iter().any(|group| gone.contains(group)),
+            Going::Role(_) => true,
+        };
+        if !concerned || !self.ends(going, &pve.acl().await?, &groups) {
             return Ok(None);
         }
         Ok(Some(Diagnostic::error(
             "Own access would end",
             format!(
-                "The provider is logged in as {}, and its last entry in the access control list is this one: role {:?} \
-                 on {:?} for {:?}. Without it the provider could do nothing more, not even give it back. Grant the login \
-                 another role first, or log in as somebody else to remove it.",
-                self.identity,
-                going.role.as_str(),
-                going.path,
-                going.grantee.to_string()
+                "The provider is logged in as {}, and {going}. Without it the provider could do nothing more, not even give \
+                 it back. Grant the login another role first, or log in as somebody else for this change.",
+                self.identity
             ),
         )))
     }
@@ -107,6 +112,71 @@ impl Own {
     }
 }
 
+/// Refuses when planning what would leave the provider's login without access, and warns of a replacement: what is new may
+/// be there before.
+pub(crate) async fn guard<M: SchemaModel>(cx: &Cx, plan: &mut Plan<'_, M>, going: Going<'_>, replaced: bool) {
+    let Ok(pve) = cx.pve() else { return };
+    if let Ok(Some(mut refusal)) = Own::new(&pve).refuses(&pve, &going).await {
+        if replaced {
+            refusal.severity = tf_framework::Severity::Warning;
+        }
+        plan.push(refusal);
+    }
+}
+
+/// What a change takes away.
+#[derive(Clone, Copy)]
+pub(crate) enum Going<'a> {
+    /// One entry.
+    Entry(&'a AclEntry),
+    /// Groups, or the login's membership in them.
+    Groups(&'a BTreeSet<GroupName>),
+    /// A role, and with it what entries with it grant.
+    Role(&'a RoleName),
+}
+
+impl Going<'_> {
+    fn takes(&self, entry: &AclEntry) -> bool {
+        match self {
+            Self::Entry(going) => entry.same_key(going),
+            Self::Groups(gone) => {
+                matches!(&entry.grantee, Grantee::Group(group) if gone.contains(group))
+            }
+            Self::Role(role) => entry.role == **role,
+        }
+    }
+
+    fn may_concern_groups(&self) -> bool {
+        !matches!(self, Self::Entry(AclEntry { grantee: Grantee::User(_) | Grantee::Token(_), .. }))
+    }
+}
+
+impl fmt::Display for Going<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entry(entry) => write!(
+                f,
+                "its last entry in the access control list is this one: role {:?} on {:?} for {:?}",
+                entry.role.as_str(),
+                entry.path,
+                entry.grantee.to_string()
+            ),
+            Self::Groups(gone) => write!(
+                f,
+                "what it may do is granted only to its group {}",
+                gone.iter().map(|group| format!("{:?}", group.as_str())).collect::<Vec<_>>().join(", ")
+            ),
+            Self::Role(role) => {
+                write!(
+                    f,
+                    "each of its entries in the access control list grants this role, {:?}",
+                    role.as_str()
+                )
+            }
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Circle {
     Token,
@@ -132,14 +202,32 @@ mod tests {
         let group = || Grantee::Group("ops".parse().unwrap());
         let ops: Vec<GroupName> = vec!["ops".parse().unwrap()];
         let ci = own("tf@pve!ci");
+        let ends = |own: &Own, going: &AclEntry, all: &[AclEntry]| own.ends(&Going::Entry(going), all, &ops);
         let all = [entry("/", user()), entry("/", token())];
-        assert!(ci.is_last(&all[0], &all, &[]) && ci.is_last(&all[1], &all, &[]));
+        assert!(ends(&ci, &all[0], &all) && ends(&ci, &all[1], &all));
         let more = [entry("/", user()), entry("/vms", user()), entry("/", token())];
-        assert!(!ci.is_last(&more[0], &more, &[]));
+        assert!(!ends(&ci, &more[0], &more));
         let grouped = [entry("/", user()), entry("/", group())];
-        assert!(!own("tf@pve").is_last(&grouped[0], &grouped, &ops));
-        assert!(own("tf@pve").is_last(&grouped[1], &grouped[1..], &ops));
-        assert!(!own("root@pam").is_last(&entry("/", Grantee::User("root@pam".parse().unwrap())), &[], &[]));
-        assert!(!ci.is_last(&entry("/", Grantee::User("other@pve".parse().unwrap())), &[], &[]));
+        assert!(!ends(&own("tf@pve"), &grouped[0], &grouped));
+        assert!(ends(&own("tf@pve"), &grouped[1], &grouped[1..]));
+        let root = [entry("/", Grantee::User("root@pam".parse().unwrap()))];
+        assert!(!ends(&own("root@pam"), &root[0], &root));
+        let other = [entry("/", Grantee::User("other@pve".parse().unwrap()))];
+        assert!(!ends(&ci, &other[0], &other));
+    }
+
+    #[test]
+    fn access_ends_with_a_group_or_a_role_too() {
+        let user = entry("/", Grantee::User("tf@pve".parse().unwrap()));
+        let group = entry("/", Grantee::Group("ops".parse().unwrap()));
+        let (tf, ops): (Own, Vec<GroupName>) = (own("tf@pve"), vec!["ops".parse().unwrap()]);
+        let gone: BTreeSet<GroupName> = ops.iter().cloned().collect();
+        assert!(tf.ends(&Going::Groups(&gone), std::slice::from_ref(&group), &ops));
+        assert!(!tf.ends(&Going::Groups(&gone), &[user.clone(), group.clone()], &ops));
+        assert!(!tf.ends(&Going::Groups(&gone), std::slice::from_ref(&group), &[]), "it is not in the group");
+        let role: RoleName = "Administrator".parse().unwrap();
+        assert!(tf.ends(&Going::Role(&role), &[user.clone(), group.clone()], &ops));
+        let other = AclEntry { role: "PVEAuditor".parse().unwrap(), ..group };
+        assert!(!tf.ends(&Going::Role(&role), &[user, other], &ops));
     }
 }

@@ -4,7 +4,9 @@ use pve_client::RoleName;
 use tf_framework::prelude::*;
 
 use super::lifecycle::Object;
+use super::own_access::{self, Going, Own};
 use crate::cx::Cx;
+use crate::errors::Explain as _;
 use crate::memory::Expected;
 use crate::preflight::{changes, need};
 
@@ -90,6 +92,12 @@ impl Resource for Role {
             cx.expect(role.clone());
             object(&want.name).foresee(cx, plan, cx.is_there(&role)).await;
         }
+        if let Some(prior) = plan.prior.clone() {
+            let replaced = plan.want().is_some_and(|want| want.name != prior.name);
+            if plan.is_destroy() || replaced {
+                own_access::guard(cx, plan, Going::Role(&prior.name), replaced).await;
+            }
+        }
         cx.preflight(plan, &[need("/access", &["Sys.Modify"])]).await
     }
 
@@ -116,6 +124,10 @@ impl Resource for Role {
 
     async fn delete(cx: &Cx, id: &RoleName, _prior: &Self) -> Result<()> {
         let pve = cx.pve()?;
+        let refusal = Own::new(&pve).refuses(&pve, &Going::Role(id)).await;
+        if let Some(refusal) = refusal.explain::<Self>(cx, format_args!("delete {}", object(id).name))? {
+            return Err(refusal.into());
+        }
         object(id).delete::<Self, _, _>(cx, || pve.delete_role(id)).await?;
         cx.forget_permissions().await;
         Ok(())

@@ -5,7 +5,7 @@ use pve_client::{Error as PveError, GroupName, Pve, Secret, UserId};
 use tf_framework::prelude::*;
 
 use super::lifecycle::Object;
-use super::own_access::Own;
+use super::own_access::{self, Going, Own};
 use super::text::{is_email, moment, trimmed, whole_seconds};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
@@ -137,6 +137,16 @@ fn check(cx: &Cx, plan: &mut Plan<'_, User>) {
     }
 }
 
+/// Refuses that the own user leaves the groups that all its access is granted to.
+async fn check_groups(cx: &Cx, plan: &mut Plan<'_, User>) {
+    let (Some(want), Some(prior), Ok(pve)) = (plan.want(), plan.prior.clone(), cx.pve()) else { return };
+    let known = |user: &User| user.groups.known().cloned().unwrap_or_default();
+    let left: BTreeSet<GroupName> = known(&prior).difference(&known(&want)).cloned().collect();
+    if Own::new(&pve).is_user(&prior.user_id) && !left.is_empty() {
+        own_access::guard(cx, plan, Going::Groups(&left), false).await;
+    }
+}
+
 /// Warns of a realm that is not there: nobody of it could log in.
 async fn check_realm(cx: &Cx, plan: &mut Plan<'_, User>) {
     let (Some(want), Ok(pve), Some(memory)) = (plan.want(), cx.pve(), cx.memory()) else { return };
@@ -181,6 +191,7 @@ impl Resource for User {
     async fn plan(cx: &Cx, plan: &mut Plan<'_, Self>) -> Result<()> {
         check(cx, plan);
         check_realm(cx, plan).await;
+        check_groups(cx, plan).await;
         if let Some(want) = plan.want() {
             if plan.is_create() {
                 let user = Expected::User(want.user_id.clone());
