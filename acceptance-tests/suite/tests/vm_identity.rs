@@ -254,6 +254,10 @@ fn a_machine_is_replaced_under_the_same_id() {
         assert!(!said.contains("Name is used already") && !said.contains("VM ID is taken"), "{said}");
         workspace.plan_is_empty();
         assert_ne!(uuid(), first);
+        workspace.run(&["taint", "homelab_pve_vm.this"]).ok();
+        let said = workspace.plan().prose();
+        assert!(said.contains("tainted"), "{said}");
+        assert!(!said.contains("Name is used already") && !said.contains("VM ID is taken"), "{said}");
         workspace.destroy().ok();
         assert_eq!(lab.vms(), Vec::<serde_json::Value>::new());
     });

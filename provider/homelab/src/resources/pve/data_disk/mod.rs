@@ -32,6 +32,7 @@ pub(crate) use id::{DataDiskId, DataDiskReference};
 pub(crate) use model::DataDisk;
 pub(super) use model::Ownership;
 
+use super::vm::known_as;
 use crate::cx::Cx;
 
 impl Resource for DataDisk {
@@ -54,7 +55,10 @@ impl Resource for DataDisk {
     }
 
     async fn read(cx: &Cx, id: &DataDiskReference, prior: Option<&Self>) -> Result<Option<Self>> {
-        observe::read(cx, id, prior).await
+        let found = observe::read(cx, id, prior).await?;
+        let holders = found.iter().filter_map(|disk| disk.holder_vm_id.known());
+        holders.for_each(|id| cx.note_managed(&known_as(*id)));
+        Ok(found)
     }
 
     async fn update(cx: &Cx, id: &DataDiskReference, change: Change<'_, Self>) -> Result<()> {

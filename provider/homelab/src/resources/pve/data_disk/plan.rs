@@ -3,6 +3,7 @@
 use pve_client::{Cluster, NodeName, PoolName, VmAddress, VmId, VolumeId};
 use tf_framework::prelude::*;
 
+use super::super::vm::known_as;
 use super::coverage::is_own;
 use super::holder::machine_name;
 use super::model::{DataDisk, Ownership};
@@ -126,7 +127,8 @@ async fn new(cx: &Cx, tier: Option<BackupTier>, plan: &mut Plan<'_, DataDisk>) -
     }
     let Some(name) = text("name") else { return Ok(()) };
     let machine = machine_name(&name);
-    if let Some(guest) = cluster.guests.iter().find(|guest| guest.name.as_deref() == Some(&machine)) {
+    let same = cluster.guests.iter().find(|guest| guest.name.as_deref() == Some(&machine));
+    if let Some(guest) = same.filter(|found| !cx.manages(&known_as(found.id))) {
         plan.warn(
             "name",
             "Name is used already",

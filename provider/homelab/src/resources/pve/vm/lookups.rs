@@ -7,7 +7,7 @@ use super::fingerprint::fingerprint;
 use super::model::Vm;
 use super::placement::{self, Placement};
 use super::plan::no_template;
-use super::{capacity, carry, config, migration, new_drives, ownership, takeover};
+use super::{capacity, carry, config, known_as, migration, new_drives, ownership, takeover};
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
 use crate::memory::Expected;
@@ -82,7 +82,7 @@ async fn check_id(cx: &Cx, pve: &Pve, cluster: &Cluster, plan: &mut Plan<'_, Vm>
     let Some(id) = id.and_then(|id| VmId::try_from(id).ok()) else { return Ok(()) };
     let Some(guest) = cluster.guest(id) else { return Ok(()) };
     // When a machine is replaced, its ID is that of the one that goes first.
-    if ownership::vm_id(cx.operation()) == Some(id) {
+    if ownership::vm_id(cx.operation()) == Some(id) || cx.manages(&known_as(id)) {
         return Ok(());
     }
     let at = VmAddress::new(guest.node.clone(), id);
@@ -104,13 +104,12 @@ async fn check_id(cx: &Cx, pve: &Pve, cluster: &Cluster, plan: &mut Plan<'_, Vm>
             messages.into_iter().for_each(|message| plan.push(message));
         }
         (Some(marker), Some(want)) if marker.creating.as_deref() == Some(&*fingerprint(&want)) => {}
-        // A tainted machine that is replaced is not told apart from one that another configuration made.
         (Some(_), _) => plan.warn(
             "vm_id",
             "VM ID is taken",
             format!(
-                "There is already a {object}, made by this provider. Unless it is the one that this plan replaces, the \
-                 creation will fail. To manage it here, import it:\n\n  {}",
+                "There is already a {object}, made by this provider, that the state does not know, so the creation will \
+                 fail. To manage it here, import it:\n\n  {}",
                 errors::import_command::<Vm>(&at)
             ),
         ),
@@ -121,8 +120,10 @@ async fn check_id(cx: &Cx, pve: &Pve, cluster: &Cluster, plan: &mut Plan<'_, Vm>
 fn check_name(cx: &Cx, cluster: &Cluster, plan: &mut Plan<'_, Vm>) {
     let Some(name) = plan.planned.attribute("name").as_str().map(str::to_owned) else { return };
     let ours = ownership::vm_id(cx.operation());
-    let same =
-        cluster.guests.iter().find(|guest| guest.name.as_deref() == Some(&name) && Some(guest.id) != ours);
+    // What the state knows is about to be replaced, or there are to be two of that name.
+    let same = cluster.guests.iter().find(|guest| {
+        guest.name.as_deref() == Some(&name) && Some(guest.id) != ours && !cx.manages(&known_as(guest.id))
+    });
     let Some(guest) = same else { return };
     let at = VmAddress::new(guest.node.clone(), guest.id);
     plan.warn(

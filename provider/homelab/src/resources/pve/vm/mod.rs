@@ -87,6 +87,11 @@ pub(in crate::resources::pve) use words::tag;
 
 use crate::cx::Cx;
 
+/// What a run remembers a guest by that its state knows, as a machine or as the holder of a data disk.
+pub(super) fn known_as(id: impl std::fmt::Display) -> String {
+    format!("guest {id}")
+}
+
 impl Resource for Vm {
     type Cx = Cx;
     type Id = VmReference;
@@ -135,7 +140,9 @@ impl Resource for Vm {
     }
 
     async fn read(cx: &Cx, id: &VmReference, prior: Option<&Self>) -> Result<Option<Self>> {
-        observe::read(cx, id, prior).await
+        let found = observe::read(cx, id, prior).await?;
+        found.iter().filter_map(|vm| vm.vm_id.known()).for_each(|id| cx.note_managed(&known_as(*id)));
+        Ok(found)
     }
 
     async fn update(cx: &Cx, id: &VmReference, change: Change<'_, Self>) -> Result<()> {
