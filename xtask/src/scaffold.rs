@@ -95,6 +95,7 @@ fn inserted(text: &str, key: &str, of: impl Fn(&str) -> Option<String>, new: &st
 }
 
 fn resource(name: &str, kind: &str, noun: &str) -> String {
+    let words = noun.replace('_', " ");
     format!(
         r#"//! `homelab_{name}`: say in one line what it is.
 
@@ -106,7 +107,7 @@ use crate::cx::Cx;
 #[derive(Clone, Debug, PartialEq, Schema)]
 #[schema(name = "{name}")]
 pub struct {kind} {{
-    /// Name of the {noun}. A change replaces it.
+    /// Name of the {words}. A change replaces it.
     #[schema(replace)]
     pub name: String,
 }}

@@ -38,14 +38,19 @@ fn a_volume_that_is_not_there_is_told_by_the_plan() {
     with_each_cli(|cli| {
         let lab = Lab::start();
         let workspace = Workspace::new(cli);
-        for (body, path) in [
-            (disc("\"local:iso/nope.iso\""), "cdroms[\"ide2\"].volume_id"),
-            (copy("\"shared:import/nope.qcow2\""), "disks[\"scsi0\"].import_from"),
+        for (body, volume, path) in [
+            (disc("\"local:iso/nope.iso\""), "local:iso/nope.iso", "cdroms[\"ide2\"].volume_id"),
+            (
+                copy("\"shared:import/nope.qcow2\""),
+                "shared:import/nope.qcow2",
+                "disks[\"scsi0\"].import_from",
+            ),
         ] {
             workspace.configure(&lab.provider_block(), &vm("one", &body));
-            let plan = workspace.plan().failed();
-            let said = plan.prose();
-            assert!(said.contains("Volume does not exist") && said.contains("nope."), "{path}: {said}");
+            let said = workspace.plan().failed().prose();
+            for words in [format!("There is no volume \"{volume}\""), format!("This is about `{path}`.")] {
+                assert!(said.contains("Volume does not exist") && said.contains(&words), "{words}: {said}");
+            }
         }
         workspace.configure(&lab.provider_block(), &vm("one", &disc("\"local-lvm:iso/a.iso\"")));
         let said = workspace.plan().failed().prose();
