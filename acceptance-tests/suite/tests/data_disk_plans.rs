@@ -262,6 +262,37 @@ fn a_first_plan_refuses_a_new_disk_that_is_used_twice_and_says_what_giving_one_c
 }
 
 #[test]
+fn a_parked_disk_goes_where_a_machine_gets_it_in_the_same_run() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        lab.request("POST", "/api2/json/pools", Some("{\"poolid\":\"tier-1\"}"));
+        let workspace = Workspace::new(cli);
+        let apply = |text: &str| {
+            workspace.configure(&lab.provider_block(), text);
+            workspace.apply()
+        };
+        let on_pve2 = |text: &str| text.replace("\"pve1\"", "\"pve2\"");
+        let attached = stack("local-lvm", "node_name = \"pve1\"", "");
+        let (parked, _) = attached.split_once("resource \"homelab_pve_vm\"").unwrap();
+        apply(parked).ok();
+        apply(&on_pve2(&attached)).ok();
+        workspace.plan_is_empty();
+        let said = apply(&attached).failed().prose();
+        assert!(said.contains("Data disk is on another node") && said.contains("attach it again"), "{said}");
+        apply(&on_pve2(parked)).ok();
+        // The machine may be anywhere once the disk is on shared storage, and gets to own what it only referred to.
+        let moved = attached
+            .replacen("local-lvm", "shared", 1)
+            .replace("backup_tier", "ownership = \"transfer\"\n  backup_tier");
+        let said = apply(&on_pve2(&moved).replacen("\"pve2\"", "\"pve1\"", 1)).ok().prose();
+        assert!(said.contains("Volume changes its owner"), "{said}");
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
+        assert!(lab.vms().is_empty());
+    });
+}
+
+#[test]
 fn a_machines_own_disks_follow_a_disk_that_leaves_its_backups_in_one_apply() {
     with_each_cli(|cli| {
         let lab = Lab::start();

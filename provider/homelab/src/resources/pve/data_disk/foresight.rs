@@ -3,12 +3,11 @@
 use pve_client::{BackupJob, Cluster, HaServiceId, NodeName, PoolName, Pve, VmId};
 use tf_framework::prelude::*;
 
-use super::companions;
 use super::coverage::is_own;
 use super::holder::Holder;
-use super::model::Ownership;
 use super::tier::BackupTier;
 use super::ties::{self, ADVICE, Mobility, NewDisk, Tied};
+use super::{companions, place};
 use crate::cx::Cx;
 use crate::resources::pve::vm::Vm;
 
@@ -64,62 +63,10 @@ impl Foresight<'_> {
         for (slot, holder) in disks {
             self.place(slot, holder, node.as_ref(), vm, plan);
         }
-        Self::given(&wanted.possible, plan);
+        place::tell_of_given(&wanted.possible, plan);
         self.movement(disks, &wanted.possible, &after, vm, plan).await;
         self.backups(wanted, &after, vm, plan).await;
         Ok(())
-    }
-
-    /// Whether the disk can be where the machine is, and is free.
-    fn place(
-        &self,
-        slot: &str,
-        holder: &Holder,
-        node: Option<&NodeName>,
-        vm: Option<VmId>,
-        plan: &mut Plan<'_, Vm>,
-    ) {
-        let path = Path::from("data_disks").key(slot);
-        let called = holder.called();
-        if let Some(node) = node.filter(|node| **node != holder.at.node)
-            && ties::is_local(self.cluster, holder)
-        {
-            let detail = format!(
-                "The {called} is on a storage that only its own node sees, and the machine is to be on node {:?}. Put \
-                 both on one node with `node_name`, or the disk on shared storage.",
-                node.as_str()
-            );
-            plan.error(path.clone(), "Data disk is on another node", detail);
-        }
-        let recorded = holder.record.at.as_ref().map(|at| at.vm);
-        // One that somebody has deleted lets go of nothing any more.
-        let elsewhere = recorded.filter(|user| Some(*user) != vm && self.cluster.guest(*user).is_some());
-        if let Some(user) = elsewhere {
-            let detail = format!(
-                "VM {user} uses the {called} now. It can be attached once that machine has let go of it: if this apply takes \
-                 it out of that machine's `data_disks`, or destroys that machine, this one gets it then; one that replaces \
-                 that machine with `create_before_destroy` starts without it."
-            );
-            plan.warn(path.clone(), "Data disk is in use", detail);
-        }
-        if holder.record.ownership == Ownership::Transfer {
-            let detail = format!("The {called} has `ownership = \"transfer\"`: {GIVEN}");
-            plan.warn(path, CHANGES_OWNER, detail);
-        }
-    }
-
-    /// What it costs when a disk that the run makes is given to the machine.
-    fn given(new: &[NewDisk], plan: &mut Plan<'_, Vm>) {
-        let names: Vec<String> =
-            new.iter().filter(|disk| disk.is_given).map(|disk| format!("{:?}", disk.name)).collect();
-        if !names.is_empty() {
-            let names = names.join(", ");
-            let detail = format!(
-                "Among the data disks that are made in this run, these have `ownership = \"transfer\"`: {names}. If the \
-                 machine gets one, {GIVEN}"
-            );
-            plan.warn("data_disks", CHANGES_OWNER, detail);
-        }
     }
 
     /// Migration, high availability and replication do not take along what a machine only refers to. A machine that is
@@ -132,8 +79,7 @@ impl Foresight<'_> {
         vm: Option<VmId>,
         plan: &mut Plan<'_, Vm>,
     ) {
-        let stuck: Vec<&(String, Holder)> =
-            disks.iter().filter(|(_, holder)| ties::ties(self.cluster, holder)).collect();
+        let stuck: Vec<&(String, Holder)> = disks.iter().filter(|(_, holder)| self.ties(holder)).collect();
         let among_new = ties::among(new);
         let names: Vec<String> = stuck.iter().map(|(_, holder)| holder.record.name.clone()).collect();
         let tied = Some(names).filter(|names| !names.is_empty()).map(Tied::By).or_else(|| among_new.clone());
@@ -245,12 +191,6 @@ impl Foresight<'_> {
         plan.warn("data_disks", summary, format!("{how} {covered}\n\n{list}"));
     }
 }
-
-const CHANGES_OWNER: &str = "Volume changes its owner";
-
-/// What that costs.
-const GIVEN: &str = "the volume is given to the machine and renamed, and the machine is protected while it owns it, because whoever deletes \
-     the machine deletes the volume. When a running machine gives it back, its options are lost on the way and set again.";
 
 /// What backs up the disks of a machine.
 const THROUGH_MACHINE: &str = "Backups go through the machine";

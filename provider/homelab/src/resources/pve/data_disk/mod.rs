@@ -10,6 +10,7 @@ mod holder;
 mod id;
 mod model;
 mod observe;
+mod place;
 mod plan;
 mod privileges;
 mod record;

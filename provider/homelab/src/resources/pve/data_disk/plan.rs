@@ -8,7 +8,7 @@ use super::coverage::is_own;
 use super::holder::machine_name;
 use super::model::{DataDisk, Ownership};
 use super::tier::BackupTier;
-use super::{create, delete, foresight, observe, privileges, storage, tier_reference, ties, update};
+use super::{create, delete, foresight, observe, place, privileges, storage, tier_reference, ties, update};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::{preflight, presence};
@@ -29,6 +29,7 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, DataDisk>) -> Result<()> {
         None => new(cx, tier, plan).await?,
         Some(prior) => {
             if preflight::changes(plan) {
+                place::note(cx, &prior, plan);
                 change(&prior, plan);
                 change_tier(cx, &prior, tier, plan).await?;
                 check_target(cx, &prior, plan).await?;

@@ -12,6 +12,7 @@ use tf_framework::prelude::*;
 use super::foresight::TIES;
 use super::holder::Holder;
 use super::model::{DataDisk, Ownership};
+use super::place::Place;
 use super::tier::BackupTier;
 use super::user;
 use crate::cx::Cx;
@@ -54,6 +55,8 @@ struct Planned {
     /// How often a disk was planned that the run makes, and how many disks that it does not know yet each machine gets.
     made: usize,
     claims: BTreeMap<String, usize>,
+    /// Where parked disks go, by ID.
+    places: BTreeMap<String, Place>,
 }
 
 /// A disk that the run makes.
@@ -132,6 +135,16 @@ impl Ties {
             planned.disks.push(disk);
             planned.made += 1;
         });
+    }
+
+    /// Notes where a parked disk goes.
+    pub(super) fn goes(&self, id: String, place: Place) {
+        self.planned(|planned| planned.places.insert(id, place));
+    }
+
+    /// Where a parked disk goes that the run changes.
+    pub(super) fn place_of(&self, id: &str) -> Option<Place> {
+        self.planned(|planned| planned.places.get(id).cloned())
     }
 
     /// Notes how many slots of a machine are for disks that the run makes. When all machines together have more than there
