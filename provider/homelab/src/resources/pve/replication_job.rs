@@ -13,7 +13,7 @@ use super::text::one_trimmed_line;
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 use crate::memory::Expected;
-use crate::preflight::need;
+use crate::preflight::{Need, changes, need};
 
 /// Copies the disks of a guest to another node again and again, so that it can start there with little loss when its
 /// own node fails. All disks have to be on ZFS, on a storage that both nodes have under the same name.
@@ -118,6 +118,19 @@ async fn check_guest(cx: &Cx, plan: &mut Plan<'_, ReplicationJob>) {
     }
 }
 
+/// What a change needs. Before Proxmox VE 9 there was no privilege for it (pve-manager 8.4, `API2/ReplicationConfig.pm`).
+async fn privilege(cx: &Cx, id: ReplicationId) -> Need {
+    let known = match (cx.pve(), cx.memory()) {
+        (Ok(pve), Some(memory)) => memory.privileges(&pve).await.ok(),
+        _ => None,
+    };
+    if known.is_none_or(|known| known.contains("VM.Replicate")) {
+        need(format!("/vms/{}", id.guest), &["VM.Replicate"])
+    } else {
+        need("/storage", &["Datastore.Allocate"])
+    }
+}
+
 impl Resource for ReplicationJob {
     type Cx = Cx;
     type Id = ReplicationId;
@@ -140,7 +153,11 @@ impl Resource for ReplicationJob {
             ties::tell(cx, job.map(|job| job.guest), Mobility::Replication, "job_id", plan).await?;
         }
         let Some(job) = plan.want().or_else(|| plan.prior.clone()) else { return Ok(()) };
-        cx.preflight(plan, &[need(format!("/vms/{}", job.job_id.guest), &["VM.Replicate"])]).await
+        if !changes(plan) {
+            return Ok(());
+        }
+        let needed = privilege(cx, job.job_id).await;
+        cx.preflight(plan, &[needed]).await
     }
 
     async fn create(cx: &Cx, want: &Self) -> Result<ReplicationId> {
