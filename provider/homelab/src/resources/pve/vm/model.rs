@@ -45,7 +45,8 @@ pub(super) const SHUTDOWN_SECONDS: i64 = 60;
 /// `amd-sev`, `intel-tdx`, `ivshmem`, parallel ports, `spice_enhancements`, `freeze`, `startdate` and `tdf`.
 ///
 /// An import reports everything that the machine has. What cannot be read begins empty (`clone`, `import_from`,
-/// passwords) or with its default (`on_remove`, `reboot_when_needed`, `shutdown_timeout_seconds`).
+/// passwords) or with its default (`on_remove`, `reboot_when_needed`, `shutdown_timeout_seconds`). What only this provider
+/// knows of, `nodes`, `migration` and `wait_for`, is noted by the next apply, which changes nothing on the machine.
 #[derive(Clone, Debug, PartialEq, Schema)]
 #[schema(name = "pve_vm", version = 0)]
 pub struct Vm {
