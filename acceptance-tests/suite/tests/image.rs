@@ -1,8 +1,12 @@
 //! `homelab_pve_image`, from a URL and from a file, with every CLI.
 
+use std::io::Write as _;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use suite::cycle::names;
 use suite::files::{Files, sha256};
+use suite::process::wait_for;
 use suite::workspace::with_each_cli;
 use suite::{Lab, Workspace};
 
@@ -137,6 +141,54 @@ fn a_compressed_file_is_sent_as_what_it_holds() {
         assert!(told.contains("File cannot be sent"), "{told}");
         workspace.destroy().ok();
         assert_eq!(on_shared(&lab), before);
+    });
+}
+
+/// What `gzip` makes of some bytes.
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut child = std::process::Command::new("gzip")
+        .args(["-n", "-c"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("gzip is installed");
+    child.stdin.take().expect("it was asked for").write_all(bytes).expect("gzip reads");
+    child.wait_with_output().expect("gzip ends").stdout
+}
+
+#[test]
+fn a_compressed_file_that_a_node_fetches_is_kept_as_what_it_holds() {
+    with_each_cli(|cli| {
+        let (lab, files, workspace) = (Lab::start(), Files::start(), Workspace::new(cli));
+        let disc = b"homelab ".repeat(1000);
+        let packed = gz(&disc);
+        let body = format!(
+            "url = \"{}\"\nchecksum = \"{}\"\ncompression = \"gz\"",
+            files.put("cd.iso.gz", &packed),
+            sha256(&packed)
+        );
+        let configuration = image(&body).replace("\"import\"", "\"iso\"");
+        let kept = || {
+            let volume = &lab.state()["volumes"]["/shared:iso/cd.iso"];
+            format!("sha256:{}", volume["sha256"].as_str().unwrap_or_default())
+        };
+        workspace.configure(&lab.provider_block(), &configuration);
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert_eq!(workspace.resource(ADDRESS)["size_bytes"], 8000);
+        assert_eq!(kept(), sha256(&disc));
+        // Somebody puts another file there. Its node cannot compare it with the checksum of the compressed one.
+        lab.request("DELETE", "/api2/json/nodes/pve1/storage/shared/content/shared:iso/cd.iso", None);
+        let other = files.put("cd.iso", b"nothing");
+        let fetch = json!({ "url": other, "content": "iso", "filename": "cd.iso" }).to_string();
+        lab.request("POST", "/api2/json/nodes/pve1/storage/shared/download-url", Some(&fetch));
+        wait_for("the other file", Duration::from_secs(10), || (kept() == sha256(b"nothing")).then_some(()));
+        let plan = workspace.plan();
+        assert!(plan.code == Some(2) && plan.prose().contains("Image was changed outside"), "{}", plan.text);
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert_eq!(kept(), sha256(&disc));
+        workspace.destroy().ok();
     });
 }
 

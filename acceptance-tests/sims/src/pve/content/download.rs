@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::decompress::decompress;
 use super::fetch::{self, Fetched};
 use super::file::{self, Expected, Place};
 use crate::pve::answer::{Answer, Failure};
@@ -32,6 +33,7 @@ struct Download {
     url: String,
     place: Place,
     expected: Option<Expected>,
+    compression: Option<String>,
 }
 
 fn download(lab: &mut Lab, request: &Request) -> Answer {
@@ -40,8 +42,12 @@ fn download(lab: &mut Lab, request: &Request) -> Answer {
     let (storage, content) = (params.text_or_empty("storage"), params.text_or_empty("content"));
     let name = params.text_or_empty("filename").to_owned();
     let place = file::place(lab, &node, storage, content, &name)?;
-    let download =
-        Download { url: params.text_or_empty("url").to_owned(), place, expected: file::expected(params) };
+    let download = Download {
+        url: params.text_or_empty("url").to_owned(),
+        place,
+        expected: file::expected(params),
+        compression: params.text("compression").map(str::to_owned),
+    };
     let plan = Plan::new("download", name, Duration::ZERO, move |lab: &mut Lab, upid: &Upid| {
         download.begin(lab, upid)
     });
@@ -94,7 +100,13 @@ impl Download {
             return Err(failed(3));
         }
         file::verify(self.expected.as_ref(), body, log)?;
-        file::keep(lab, &self.place, body);
+        match &self.compression {
+            Some(compression) => {
+                log.push(format!("decompressing to {}", self.place.path));
+                file::keep(lab, &self.place, &decompress(compression, body)?);
+            }
+            None => file::keep(lab, &self.place, body),
+        }
         log.push(format!("download of '{}' to '{}' finished", self.url, self.place.path));
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 pub mod alloc;
 pub mod backups;
+pub mod decompress;
 pub mod download;
 pub mod fetch;
 pub mod file;
