@@ -47,6 +47,8 @@ fn a_name_that_is_used_is_told_by_the_plan_unless_the_state_knows_the_object() {
             let plan = workspace.plan().prose();
             let import = format!("import homelab_pve_{kind}.<name> {id}");
             assert!(plan.contains("Name is used already") && plan.contains(&import), "{kind}: {plan}");
+            let removes = "pveum user token remove 'anna@pve' 'ci'";
+            assert_eq!(plan.contains(removes), kind == "token", "{kind}: {plan}");
             // What the message says works, and then there is nothing to tell, also when it is made anew.
             let address = format!("homelab_pve_{kind}.this");
             workspace.import(&address, id.trim_matches('\'')).ok();

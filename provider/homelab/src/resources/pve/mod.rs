@@ -28,6 +28,7 @@ pub(crate) mod snapshot;
 mod storage;
 pub(crate) mod text;
 pub(crate) mod token;
+mod token_in_the_way;
 mod token_reference;
 mod token_rotation;
 pub(crate) mod usb_mapping;

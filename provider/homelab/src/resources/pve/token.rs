@@ -7,6 +7,7 @@ use tf_framework::prelude::*;
 use super::lifecycle::{Object, if_there};
 use super::own_access::Own;
 use super::text::{moment, trimmed, whole_seconds};
+use super::token_in_the_way;
 use super::token_reference::TokenReference;
 use super::token_rotation::{prepare, spare, taken};
 use crate::cx::Cx;
@@ -203,10 +204,7 @@ impl Resource for Token {
             let ids = want.ids(prior.as_ref());
             plan.set("token_ids", Value::Set(ids.iter().map(|id| Value::from(id.to_string())).collect()));
             ids.into_iter().for_each(|id| cx.expect(Expected::Token(id)));
-            let (name, first) = (object(&want.first()).name, Expected::Token(want.first()));
-            // A shell would read the `!`.
-            let object = Object { name, id: &format!("'{}'", want.first()), attribute: "name" };
-            object.foresee(cx, plan, cx.is_there(&first)).await;
+            token_in_the_way::foresee(cx, plan, &object(&want.first()).name, &want.first()).await;
             cx.check_there(plan, [("user_id".into(), Expected::User(want.user_id.clone()))]).await;
             let rotates = prior.as_ref().is_some_and(|prior| Self::rotates(&Change { prior, want: &want }));
             let in_use = match &prior {
@@ -241,7 +239,7 @@ impl Resource for Token {
         let (pve, id) = (cx.pve()?, want.first());
         let what = format!("create token {:?}", id.to_string());
         if if_there(pve.token(&id).await).explain::<Self>(cx, &what)?.is_some() {
-            return Err(crate::errors::not_ours::<Self>(&object(&id).name, format!("'{id}'")).at("name"));
+            return Err(token_in_the_way::refuse(&object(&id).name, &id));
         }
         if let Some(taken) = taken(&pve, want.new_spare(None).as_ref()).await {
             return Err(taken.into());
