@@ -173,3 +173,23 @@ fn what_only_a_stopped_machine_does_is_refused_by_the_plan_if_it_may_not_stop() 
         workspace.destroy().ok();
     });
 }
+
+#[test]
+fn a_machine_that_does_not_come_back_from_a_restart_is_told_and_started_by_the_next_apply() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let cores = |count: u16| vm(&format!("cpu = {{ cores = {count} }}"));
+        workspace.configure(&lab.provider_block(), &cores(1));
+        workspace.apply().ok();
+        workspace.configure(&lab.provider_block(), &cores(17));
+        let apply = workspace.apply().failed().prose();
+        assert!(apply.contains("MAX 16 vcpus allowed per VM on this node"), "{apply}");
+        assert!(!lab.runs(&here()));
+        workspace.configure(&lab.provider_block(), &cores(2));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert!(lab.runs(&here()));
+        workspace.destroy().ok();
+    });
+}

@@ -46,11 +46,129 @@ fn a_new_machine_that_does_not_fit_together_is_told_by_the_plan() {
                 "Huge pages are taken from NUMA nodes of the host",
             ),
             ("boot_order = [\"scsi0\"]", "nothing in the slot \"scsi0\""),
+            (
+                "cpu = { type = \"pentium99\" }",
+                "knows no CPU model \"pentium99\". Some of a like name: \"pentium\",",
+            ),
+            ("cloud_init = { ssh_keys = [\"me@here\"] }", "one public key in one line"),
         ] {
             workspace.configure(&lab.provider_block_with_password(), &vm(body));
             let plan = workspace.plan().failed().prose();
             assert!(plan.contains(said), "{body}\n{plan}");
         }
+        for (body, said) in [
+            ("efi_disk = { storage_name = \"local-lvm\" }", "has no use for an EFI disk"),
+            ("bios = \"ovmf\"", "forgets its boot entries and keys at every stop"),
+            (
+                "cloud_init = { storage_name = \"local-lvm\", ip_configs = { ipconfig0 = { ipv4_address = \"dhcp\" } } }",
+                "no \"net0\", which \"ipconfig0\" is for",
+            ),
+            ("cpu = { type = \"custom-mine\" }", "no CPU model \"custom-mine\""),
+        ] {
+            workspace.configure(&lab.provider_block(), &vm(body));
+            let plan = workspace.plan().prose();
+            assert!(plan.contains(said), "{body}\n{plan}");
+        }
+        let twice = vm("").replace("\"this\" {", "\"that\" {") + &vm("");
+        workspace.configure(&lab.provider_block(), &twice);
+        let plan = workspace.plan().prose();
+        assert!(plan.contains("Another machine with the ID 4711 is planned already"), "{plan}");
+    });
+}
+
+/// Refused by the plan of a new machine, and by that of one which is there.
+#[test]
+fn a_storage_has_to_take_what_a_disk_is_to_be() {
+    const IMAGE: &str = "shared:import/debian-13-genericcloud-amd64.qcow2";
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let disks = |storage: &str, more: &str| {
+            vm(&format!("disks = {{ scsi0 = {{ storage_name = \"{storage}\", {more} }} }}"))
+        };
+        let refused = |configuration: &str, said: &str| {
+            workspace.configure(&lab.provider_block(), configuration);
+            let writes = lab.writes();
+            let plan = workspace.plan().failed().prose();
+            assert!(plan.contains(said), "{configuration}\n{plan}");
+            assert_eq!(lab.writes(), writes);
+        };
+        let format = "which holds raw images only, and this asks for `qcow2`";
+        let import = |size: u8| format!("size_gib = {size}, import_from = \"{IMAGE}\"");
+        refused(&disks("local-lvm", &import(1)), "is a disk of 3 GiB, and this one is to have 1");
+        refused(&disks("local-lvm", "import_from = \"local:iso/a.iso\""), "a disk image or a disk");
+        let first = "size_gib = 4";
+        for _ in 0..2 {
+            refused(&disks("local", first), "is not for disks of VMs");
+            refused(&disks("local-lvm", &format!("{first}, format = \"qcow2\"")), format);
+            refused(&vm("tpm_state = { storage_name = \"local\" }"), "is not for disks of VMs");
+            workspace.configure(&lab.provider_block(), &disks("local-lvm", first));
+            workspace.apply().ok();
+        }
+        workspace.configure(&lab.provider_block(), &disks("nope", first));
+        let plan = workspace.plan().prose();
+        assert!(plan.contains("Storage does not exist"), "{plan}");
+        workspace.configure(&lab.provider_block(), &disks("shared", &format!("{first}, format = \"qcow2\"")));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
+        workspace.configure(&lab.provider_block(), &disks("local-lvm", &import(3)));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        workspace.destroy().ok();
+    });
+}
+
+/// What neither the configuration nor the state says, the machine knows, or its template.
+#[test]
+fn what_somebody_gave_a_machine_or_its_template_counts() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        lab.make(
+            &Place { node: "pve1".to_owned(), id: 9000 },
+            &json!({ "name": "source", "net0": "virtio", "scsi0": "local-lvm:3" }),
+        );
+        let clone = |body: &str| vm(&format!("started = false\n  clone = {{ vm_id = 9000 }}\n  {body}"));
+        let own = |body: &str| vm(&format!("memory = {{ size_mib = 2048 }}\n  {body}"));
+        let wishes = [
+            ("boot_order = [\"net7\"]", "nothing in the slot \"net7\"", json!({ "net7": "virtio" })),
+            ("hotplug = [\"memory\"]", "Memory can be plugged only into", json!({ "numa": 1 })),
+            ("wait_for = { agent = true }", "asked through the guest agent", json!({ "agent": "1" })),
+        ];
+        for (body, said, _) in &wishes {
+            let body = body.replace("wait_for", "started = true\n  wait_for");
+            workspace.configure(&lab.provider_block(), &clone(&body).replace("started = false\n  ", ""));
+            let plan = workspace.plan().failed().prose();
+            assert!(plan.contains(said), "{body}\n{plan}");
+        }
+        let disk = |size: u8| clone(&format!("disks = {{ scsi0 = {{ size_gib = {size} }} }}"));
+        let part = clone("").replace("vm_id = 9000", "vm_id = 9000, full = false, storage_name = \"shared\"");
+        for (configuration, said) in [
+            (disk(2), "The disk \"scsi0\" of the machine or its template has 3 GiB"),
+            (part, "Only copies of the disks can go elsewhere"),
+        ] {
+            workspace.configure(&lab.provider_block(), &configuration);
+            let plan = workspace.plan().failed().prose();
+            assert!(plan.contains(said), "{configuration}\n{plan}");
+        }
+        workspace.configure(&lab.provider_block(), &clone("boot_order = [\"net0\"]"));
+        workspace.apply().ok();
+        workspace.destroy().ok();
+
+        workspace.configure(&lab.provider_block(), &own("started = false"));
+        workspace.apply().ok();
+        for (body, said, given) in &wishes {
+            workspace.configure(&lab.provider_block(), &own(body));
+            let writes = lab.writes();
+            let plan = workspace.plan().failed().prose();
+            assert!(plan.contains(said), "{body}\n{plan}");
+            assert_eq!(lab.writes(), writes);
+            lab.edit(&here(), given);
+            workspace.apply().ok();
+            workspace.plan_is_empty();
+        }
+        workspace.destroy().ok();
     });
 }
 

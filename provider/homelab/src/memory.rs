@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
 use pve_client::{
     BackupJob, Disk, GroupName, HaServiceId, InterfaceName, Logins, Mapping, MappingKind, MappingName,
-    NodeName, Permissions, PoolName, Pve, RoleName, Secret, StorageName, TokenId, UserId, VmId, VolumeId,
+    NodeName, Permissions, PoolName, Pve, RoleName, Secret, StorageName, TokenId, UserId, VmAddress,
+    VmConfig, VmId, VolumeId,
 };
 use tokio::sync::Mutex;
 
@@ -73,6 +74,9 @@ pub(crate) struct Memory {
     disks: Once<NodeName, Vec<Disk>>,
     ha_services: Once<(), BTreeSet<HaServiceId>>,
     realms: Once<(), BTreeSet<String>>,
+    cpu_models: Once<NodeName, BTreeSet<String>>,
+    image_sizes: Once<VolumeId, Option<u64>>,
+    sources: Once<VmAddress, VmConfig>,
 }
 
 /// Where volumes are listed: on a node unless all see the same, on a storage, of one content.
@@ -192,6 +196,30 @@ impl Memory {
         self.disks.get(pve, node.clone(), pve.disks(node)).await
     }
 
+    /// The configuration of a machine that others are cloned from, asked once.
+    pub(crate) async fn source(&self, pve: &Pve, at: &VmAddress) -> pve_client::Result<Arc<VmConfig>> {
+        self.sources.get(pve, at.clone(), pve.vm_config(at)).await
+    }
+
+    /// The CPU models of a node, asked once.
+    pub(crate) async fn cpu_models(
+        &self,
+        pve: &Pve,
+        node: &NodeName,
+    ) -> pve_client::Result<Arc<BTreeSet<String>>> {
+        self.cpu_models.get(pve, node.clone(), pve.cpu_models(node)).await
+    }
+
+    /// How many bytes the disk in an image has, asked once: images of one name are the same everywhere.
+    pub(crate) async fn image_size(
+        &self,
+        pve: &Pve,
+        node: &NodeName,
+        image: &VolumeId,
+    ) -> pve_client::Result<Option<u64>> {
+        Ok(*self.image_sizes.get(pve, image.clone(), pve.volume_size(node, image)).await?)
+    }
+
     /// The volumes of a storage with a content, as a node sees them, asked once. `everywhere`: all nodes see the same.
     pub(crate) async fn volumes(
         &self,
@@ -269,6 +297,11 @@ impl Memory {
     /// Notes what this run plans to make. What depends on it is planned after it, and so learns of it.
     pub(crate) fn expect(&self, expected: Expected) {
         self.expected.lock().unwrap_or_else(PoisonError::into_inner).insert(expected);
+    }
+
+    /// Notes that something which was planned is being made.
+    pub(crate) fn no_longer_expect(&self, made: &Expected) {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner).remove(made);
     }
 
     /// Whether this run plans to make something.

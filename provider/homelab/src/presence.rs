@@ -245,6 +245,7 @@ mod tests {
         let storage = |(name, content): &(&str, &[&str])| ClusterStorage {
             name: name.parse().unwrap(),
             node: "pve1".parse().unwrap(),
+            kind: "dir".to_owned(),
             shared: false,
             content: content.iter().map(|content| (*content).to_owned()).collect(),
             total_bytes: None,

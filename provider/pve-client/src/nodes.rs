@@ -1,5 +1,7 @@
 //! The version of the service and the nodes of the cluster.
 
+use std::collections::BTreeSet;
+
 use crate::{Call, NodeName, Pve, Result, decode::Fields as _};
 
 /// The version of the service.
@@ -33,6 +35,12 @@ pub struct Node {
 }
 
 impl Pve {
+    /// The CPU models that machines on a node may have: those of its QEMU, and those of the cluster that the login may see.
+    pub async fn cpu_models(&self, node: &NodeName) -> Result<BTreeSet<String>> {
+        let models = self.objects(&Call::get(format!("/nodes/{node}/capabilities/qemu/cpu"))).await?;
+        Ok(models.iter().filter_map(|model| model.text("name")).collect())
+    }
+
     /// The version.
     pub async fn version(&self) -> Result<Version> {
         let data = self.object(&Call::get("/version")).await?;

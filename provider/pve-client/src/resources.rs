@@ -65,6 +65,8 @@ pub struct ClusterStorage {
     pub name: StorageName,
     /// The node.
     pub node: NodeName,
+    /// Its type, such as `dir` or `lvmthin`.
+    pub kind: String,
     /// Whether all its nodes see the same content.
     pub shared: bool,
     /// The kinds of content it may hold, such as `images`.
@@ -122,6 +124,7 @@ impl Cluster {
             Some(ClusterStorage {
                 name,
                 node,
+                kind: row.text("plugintype").unwrap_or_default(),
                 shared: row.truth("shared"),
                 content,
                 total_bytes,

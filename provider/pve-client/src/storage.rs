@@ -104,6 +104,12 @@ impl Pve {
         Ok(volumes)
     }
 
+    /// How many bytes the disk in a volume has, which for an image in a file is not the size of the file.
+    pub async fn volume_size(&self, node: &NodeName, volume: &VolumeId) -> Result<Option<u64>> {
+        let found = self.object(&Call::get(volume_path(node, volume))).await?;
+        Ok(found.int("size").and_then(|size| u64::try_from(size).ok()))
+    }
+
     /// Deletes a volume; `None` if that was done before the answer came.
     pub async fn delete_volume(&self, node: &NodeName, volume: &VolumeId) -> Result<Option<Upid>> {
         let data = self.send(&delete_call(node, volume)).await?;
@@ -127,11 +133,11 @@ impl Pve {
 }
 
 fn delete_call(node: &NodeName, volume: &VolumeId) -> Call {
-    Call::delete(format!(
-        "/nodes/{node}/storage/{}/content/{}",
-        volume.storage(),
-        segment(&volume.to_string())
-    ))
+    Call::delete(volume_path(node, volume))
+}
+
+fn volume_path(node: &NodeName, volume: &VolumeId) -> String {
+    format!("/nodes/{node}/storage/{}/content/{}", volume.storage(), segment(&volume.to_string()))
 }
 
 #[cfg(test)]

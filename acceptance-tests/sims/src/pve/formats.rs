@@ -4,6 +4,7 @@ mod places;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::handlers::hardware::built_in_models;
 use super::params::split_list;
 use super::property::Values;
 use super::roles;
@@ -286,59 +287,13 @@ fn hotplug(text: &str) -> Result<(), String> {
     }
 }
 
-/// Models that qemu-server 9.2 builds in.
-const CPU_MODELS: [&str; 16] = [
-    "host",
-    "kvm32",
-    "kvm64",
-    "max",
-    "qemu32",
-    "qemu64",
-    "x86-64-v1",
-    "x86-64-v2",
-    "x86-64-v2-AES",
-    "x86-64-v3",
-    "x86-64-v4",
-    "486",
-    "athlon",
-    "phenom",
-    "pentium",
-    "EPYC",
-];
-
 fn cpu_type(text: &str) -> Result<(), String> {
     // Whether the cluster defines it is not a matter of form.
     if text.starts_with("custom-") {
         return Ok(());
     }
-    let vendor = [
-        "Skylake",
-        "Broadwell",
-        "Haswell",
-        "IvyBridge",
-        "SandyBridge",
-        "Nehalem",
-        "Westmere",
-        "Penryn",
-        "Conroe",
-        "Cascadelake",
-        "Cooperlake",
-        "Icelake",
-        "KnightsMill",
-        "SapphireRapids",
-        "GraniteRapids",
-        "SierraForest",
-        "Opteron",
-        "EPYC",
-        "pentium",
-        "core",
-        "coreduo",
-        "neoverse",
-        "cortex",
-        "a64fx",
-    ];
     require(
-        CPU_MODELS.contains(&text) || vendor.iter().any(|stem| text.starts_with(stem)),
+        built_in_models().any(|model| model == text),
         &format!("Built-in cputype '{text}' is not defined (missing 'custom-' prefix?)"),
     )
 }

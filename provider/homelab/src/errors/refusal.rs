@@ -140,8 +140,8 @@ fn advice(problem: Problem) -> (Option<&'static str>, &'static str) {
         ),
         Problem::MappingUnusable => (
             Some("Mapping is not usable"),
-            "The mapping has to name a device that is there, on the node of the machine, with the vendor, the subsystem \
-             and the IOMMU group that the node tells of it. Compare it with the hardware of the node.",
+            "It has to have an entry for the node of the machine. The entry of a device names one that is there, with the \
+             vendor, the subsystem and the IOMMU group that the node tells of it; that of a directory one that exists.",
         ),
         Problem::StorageOffline => (
             Some("Storage is not online"),

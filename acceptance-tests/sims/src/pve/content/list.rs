@@ -138,7 +138,9 @@ fn read_volume(lab: &mut Lab, request: &Request) -> Answer {
     let path = lab.volume_path(&id).map_err(Failure::died)?;
     let missing = || Failure::died(format!("volume_size_info on '{id}' failed - no format"));
     let volume = lab.volume(request.node(), &id).ok_or_else(missing)?;
-    let mut item = json!({"path": path, "size": volume.size, "used": volume.used, "format": volume.format});
+    // An image is looked into, also one that nothing is made from yet (pve-storage 9.1, `file_size_info`).
+    let size = if volume.content == "import" { volume.disk_size } else { volume.size };
+    let mut item = json!({"path": path, "size": size, "used": volume.used, "format": volume.format});
     if let Some(base) = &volume.base {
         item["parent"] = format!("../{base}").into();
     }

@@ -125,11 +125,24 @@ fn vendor(model: &str) -> &'static str {
     }
 }
 
+/// Models that no other model of the schema lists (qemu-server 9.2, `CPUConfig.pm`).
+const OWN_MODELS: [&str; 4] = ["x86-64-v2", "x86-64-v2-AES", "x86-64-v3", "x86-64-v4"];
+
+/// The built-in models, those for other processors included.
+pub fn built_in_models() -> impl Iterator<Item = &'static str> {
+    let rule = rules("POST", "/cluster/qemu/custom-cpu-models").get("reported-model");
+    let reported = rule.map_or(&[][..], |rule| rule.choices.as_slice());
+    reported.iter().map(String::as_str).chain(OWN_MODELS)
+}
+
+fn is_arm(model: &str) -> bool {
+    ["a64fx", "cortex-", "neoverse-"].iter().any(|prefix| model.starts_with(prefix))
+}
+
 /// Built-in models, then those of the cluster that one may see.
 fn cpu_models(lab: &mut Lab, request: &Request) -> Answer {
-    let rule = rules("POST", "/cluster/qemu/custom-cpu-models").get("reported-model");
-    let names = rule.map_or(&[][..], |rule| rule.choices.as_slice());
-    let built_in = names.iter().map(|name| json!({"name": name, "vendor": vendor(name), "custom": 0}));
+    let built_in = built_in_models().filter(|model| !is_arm(model));
+    let built_in = built_in.map(|name| json!({"name": name, "vendor": vendor(name), "custom": 0}));
     let mut models: Vec<Value> = built_in.collect();
     if lab.allows(&request.who, "/nodes", &["Sys.Audit"]) {
         models.extend(lab.cpu_models.iter().map(|(name, options)| {

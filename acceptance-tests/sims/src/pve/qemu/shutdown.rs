@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::guard::failure_text;
-use super::power::{halt, require_root_for_skiplock, require_running};
-use super::vm::Process;
+use super::power::{halt, require_root_for_skiplock, require_running, start_plan};
 use crate::pve::answer::{Answer, Failure};
 use crate::pve::handlers::{Request, Route, route};
 use crate::pve::state::Lab;
@@ -105,21 +104,23 @@ impl Farewell {
         let guest_leaves = lab.guest_systems.react && !self.timeout.is_zero();
         if guest_leaves {
             let time = lab.usual_task_time();
-            return Progress::Then(time, Box::new(move |lab, upid| self.leave(lab, upid)));
+            return Progress::Then(time, Box::new(move |lab, _| self.leave(lab)));
         }
         let wait = self.timeout;
         Progress::Then(wait, Box::new(move |lab, upid| self.give_up(lab, upid)))
     }
 
     /// The guest is gone.
-    fn leave(self, lab: &mut Lab, upid: &Upid) -> Progress {
+    fn leave(self, lab: &mut Lab) -> Progress {
         if lab.vm_on_node(&self.node, self.vmid).is_err() {
             return Progress::Done;
         }
         halt(lab, self.vmid);
         if self.reboot {
-            let process = Process { pid: upid.pid + 1, started_at: lab.now(), ..Process::default() };
-            lab.change_vm(self.vmid, |vm| vm.process = Some(process));
+            // The daemon that sees the process end starts the machine in a task of its own, after this one (qemu-server
+            // 9.2, `qm cleanup`).
+            let start = start_plan(lab, &self.node, self.vmid, false);
+            lab.start_task(&self.node, "root@pam", start);
         }
         Progress::Done
     }

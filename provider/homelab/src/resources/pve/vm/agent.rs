@@ -37,14 +37,19 @@ pub struct Agent {
 /// What a configuration says.
 pub(super) fn read(named: Named<'_, Agent>, config: &VmConfig) -> Option<Agent> {
     let found = property(config, "agent", ENABLED);
-    let enabled = found.default.as_deref().map(|text| matches!(text, "1" | "on" | "yes" | "true"));
     let freeze = FREEZE.iter().find_map(|key| found.truth(key));
     named.filled(config.value("agent").is_some(), |agent| Agent {
-        enabled: enabled.unwrap_or(false).into(),
+        enabled: is_enabled(config).into(),
         r#type: agent.of(|a| &a.r#type).or(found.value("type").map(str::to_owned), "virtio"),
         trim_after_clone: agent.of(|a| &a.trim_after_clone).or(found.truth("fstrim_cloned_disks"), false),
         freeze_on_backup: agent.of(|a| &a.freeze_on_backup).or(freeze, true),
     })
+}
+
+/// Whether a machine has an agent.
+pub(super) fn is_enabled(config: &VmConfig) -> bool {
+    let found = property(config, "agent", ENABLED);
+    found.default.is_some_and(|text| matches!(text.as_str(), "1" | "on" | "yes" | "true"))
 }
 
 /// Writes what changes.

@@ -172,6 +172,7 @@ mod tests {
         let storage = |(node, name, shared): &(&str, &str, bool)| ClusterStorage {
             name: name.parse().unwrap(),
             node: node.parse().unwrap(),
+            kind: "dir".to_owned(),
             shared: *shared,
             content: BTreeSet::new(),
             total_bytes: None,

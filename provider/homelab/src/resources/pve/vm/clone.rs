@@ -100,6 +100,15 @@ pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
     if config.attribute("clone").is_set() {
         rules::exactly_one_of(config, &["clone.vm_id", "clone.template_name", "clone.template_tag"], out);
     }
+    let clone = config.attribute("clone");
+    let copies = ["storage_name", "format"].into_iter().find(|name| !clone.attribute(name).is_null());
+    if let (Some(Value::Bool(false)), Some(copies)) = (Some(clone.attribute("full")), copies) {
+        out.error(
+            Path::from("clone").then(copies),
+            "Conflicting arguments",
+            format!("Only copies of the disks can go elsewhere, and `full` is `false`. Remove `full`, or remove `{copies}`."),
+        );
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What cloud-init gets: settings that Proxmox VE writes on a drive of its own, or a disc with whole documents.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use pve_client::{Drive, StorageName, VmConfig, VolumeId};
 use tf_framework::prelude::*;
@@ -108,9 +110,17 @@ pub struct CloudInit {
     pub iso_volume_id: Computed<VolumeId>,
 }
 
+/// Whether a line has a public key: its type, then its data, which begins with the length and the type again (RFC 4253).
+/// Options may stand before it and a comment behind it.
 fn key_line(text: &str) -> bool {
     let text = text.trim();
-    !text.is_empty() && !text.contains(['\n', '\r'])
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let is_key = |kind: &str, data: &str| {
+        let data = STANDARD_NO_PAD.decode(data.trim_end_matches('=')).unwrap_or_default();
+        let length = u32::try_from(kind.len()).unwrap_or_default().to_be_bytes();
+        data.strip_prefix(&length).is_some_and(|rest| rest.starts_with(kind.as_bytes()))
+    };
+    !text.contains(['\n', '\r']) && words.windows(2).any(|pair| is_key(pair[0], pair[1]))
 }
 
 /// Whether a key of the configuration goes into the drive.
@@ -273,5 +283,23 @@ fn write_password(cloud_init: Pair<'_, CloudInit>, out: &mut Writes<'_>) {
         }
     } else if prior.is_some_and(|c| c.password.is_some() || c.password_wo_version.is_some()) {
         out.remove("cipassword");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_told_by_its_type_which_its_data_repeats() {
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB";
+        for good in [key.to_owned(), format!("no-pty,command=\"a b\" {key} me@here\n")] {
+            assert!(key_line(&good), "{good}");
+        }
+        let other = key.replace("ssh-ed25519", "ssh-rsa");
+        let two = format!("{key}\n{key}");
+        for bad in ["", "hello world", "ssh-ed25519", "ssh-ed25519 AAAA me@here", &key[12..], &other, &two] {
+            assert!(!key_line(bad), "{bad}");
+        }
     }
 }

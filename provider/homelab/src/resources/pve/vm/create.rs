@@ -16,6 +16,7 @@ use super::takeover::{self, Resident};
 use super::{VmReference, completion, config, observe, ownership, placement};
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
+use crate::memory::Expected;
 
 /// How often a create whose answer was lost is sent.
 const ATTEMPTS: u32 = 4;
@@ -191,6 +192,9 @@ impl<'a> Create<'a> {
         let at = VmAddress::new(self.first_node().clone(), id);
         let marker = Marker::creating(marker::new_nonce()?, self.fingerprint.clone());
         ownership::begin(self.cx.operation(), &marker.nonce, id);
+        if let Some(memory) = self.cx.memory() {
+            memory.no_longer_expect(&Expected::Vm(id));
+        }
         let what = self.machine(at.clone()).what("create");
         for _ in 0..ATTEMPTS {
             match self.send(&at, &marker).await? {

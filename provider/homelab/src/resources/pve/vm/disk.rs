@@ -32,7 +32,7 @@ pub struct Disk {
 
     /// Volume that a new disk gets its content from, for example `local:import/debian-12.qcow2`. Only used when the
     /// disk is made.
-    #[schema(wire = "import-from", create_only, validate = matches("a volume, as storage:path", volume))]
+    #[schema(wire = "import-from", create_only, validate = matches("a disk image or a disk, such as `local:import/debian-13.qcow2`", volume))]
     pub import_from: Option<String>,
 
     /// Whether blocks that the guest frees are given back to the storage. Proxmox VE's default is `false`.
@@ -88,8 +88,11 @@ pub struct Disk {
     pub on_remove: Defaulted<String>,
 }
 
+/// Whether a volume may be a disk or an image of one: a disc, an archive or a backup is neither.
 fn volume(text: &str) -> bool {
-    text.parse::<pve_client::VolumeId>().is_ok()
+    let other = ["backup", "iso", "snippets", "vztmpl"];
+    let volume = text.parse::<pve_client::VolumeId>();
+    volume.is_ok_and(|volume| !volume.content().is_some_and(|content| other.contains(&content)))
 }
 
 fn plain(text: &str) -> bool {
@@ -197,6 +200,21 @@ fn missing(slot: &str, name: &str, why: &str) -> Diagnostic {
         format!("The machine has no disk {slot:?} yet, so one is made, and {why}. Set `{name}`."),
     )
     .at(Path::from("disks").key(slot).then(name))
+}
+
+/// The error for a disk that is larger than it is to be.
+pub(super) fn shrinks(slot: &str, has: u64, wants: u64, whose: &str) -> Option<Diagnostic> {
+    let problem = || {
+        Diagnostic::error(
+            "Disk cannot shrink",
+            format!(
+                "The disk {slot:?} of {whose} has {has} GiB, and this configuration asks for {wants}. Proxmox VE cannot \
+                 shrink disks. Set `size_gib` to {has} or more."
+            ),
+        )
+        .at(Path::from("disks").key(slot).then("size_gib"))
+    };
+    (wants < has).then(problem)
 }
 
 /// A request for a new volume.

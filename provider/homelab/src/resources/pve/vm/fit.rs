@@ -4,6 +4,7 @@
 use pve_client::{Guest, VmConfig};
 use tf_framework::prelude::*;
 
+use super::inherited::Question;
 use super::memory::DEFAULT_MIB;
 use super::model::Vm;
 use super::{hotplug, ownership};
@@ -52,8 +53,28 @@ pub(super) async fn check(cx: &Cx, before: Option<&Value>, plan: &mut Plan<'_, V
     let after = plan.planned.clone();
     let machine = Machine { before, after: &after };
     numa(&machine, plan);
-    boot_order(&machine, plan);
     balloon(cx, &machine, plan).await
+}
+
+/// Where no argument says whether there is NUMA, the machine or its template knows.
+pub(super) fn questions(before: Option<&Value>, after: &Value) -> Vec<Question> {
+    let plugs = |vm: &Value| vm.attribute("hotplug").is_set() && hotplug::has(vm, "memory");
+    let machine = Machine { before, after };
+    let numa = Path::from("cpu.numa");
+    let is_open = after.at(&numa).is_null() && machine.is_open(&numa);
+    if !plugs(after) || !is_open || before.is_some_and(plugs) {
+        return Vec::new();
+    }
+    vec![Box::new(|found| (found.value("numa") != Some("1")).then(without_numa))]
+}
+
+fn without_numa() -> Diagnostic {
+    Diagnostic::error(
+        "Missing NUMA",
+        "Memory can be plugged only into a machine with NUMA, and this one has none. Set `cpu.numa` to `true`, or take out \
+         `memory`.",
+    )
+    .at("hotplug")
 }
 
 /// What of the memory needs NUMA, which is off unless somebody switches it on. Where the configuration itself says that it
@@ -64,12 +85,7 @@ fn numa(machine: &Machine<'_>, plan: &mut Plan<'_, Vm>) {
     let size = machine.will("memory.size_mib", i64::from(DEFAULT_MIB), whole);
     if machine.after.attribute("hotplug").is_set() && hotplug::has(machine.after, "memory") {
         if is_off {
-            plan.error(
-                "hotplug",
-                "Missing NUMA",
-                "Memory can be plugged only into a machine with NUMA, and this one has none. Set `cpu.numa` to `true`, or take \
-                 out `memory`.",
-            );
+            plan.push(without_numa());
         }
         if let Some(size) = size.filter(|size| *size < LEAST_TO_PLUG) {
             plan.error(
@@ -131,60 +147,6 @@ fn numa_nodes(machine: &Machine<'_>, is_off: bool, has_pages: bool, plan: &mut P
                  `memory.size_mib` to {total}."
             ),
         );
-    }
-}
-
-/// What a machine boots from has to be there when the order is written.
-fn boot_order(machine: &Machine<'_>, plan: &mut Plan<'_, Vm>) {
-    const DEVICES: [&str; 5] = ["disks", "cdroms", "networks", "pci_devices", "usb_devices"];
-    if plan.config.attribute("boot_order").is_null() {
-        return;
-    }
-    let has = |vm: &Value, map: &str, slot: &str| {
-        let devices = vm.attribute(map);
-        devices.is_unknown() || devices.as_entries().is_some_and(|entries| entries.contains_key(slot))
-    };
-    let is_drive = |vm: &Value, slot: &str| {
-        let drive = vm.at(&"cloud_init.slot".into());
-        drive.is_unknown() || drive.as_str() == Some(slot)
-    };
-    let order = machine.after.attribute("boot_order").clone();
-    for (index, slot) in order.as_elements().into_iter().flatten().enumerate() {
-        let Some(slot) = slot.as_str() else { continue };
-        let after = machine.after;
-        if DEVICES.iter().any(|map| has(after, map, slot)) || is_drive(after, slot) {
-            continue;
-        }
-        let path = Path::from("boot_order").index(index);
-        if has(after, "data_disks", slot) && !after.attribute("data_disks").is_unknown() {
-            let held = machine.before.is_some_and(|before| has(before, "data_disks", slot));
-            if !held {
-                plan.error(
-                    path,
-                    "Data disk is not there yet",
-                    format!(
-                        "The slot {slot:?} gets a data disk, which is attached after the order of booting is written. Add \
-                         {slot:?} to the order in a later apply, or boot from a disk of the machine's own."
-                    ),
-                );
-            }
-            continue;
-        }
-        // Slots that nobody names may have something.
-        let known = match machine.before {
-            Some(before) => DEVICES.iter().any(|map| has(before, map, slot)) || is_drive(before, slot),
-            None => after.attribute("clone").is_null(),
-        };
-        if known {
-            plan.error(
-                path,
-                "Boot device does not exist",
-                format!(
-                    "The machine will have nothing in the slot {slot:?}, and Proxmox VE takes only what is there. Remove \
-                     {slot:?} from the order, or give the machine a device there."
-                ),
-            );
-        }
     }
 }
 

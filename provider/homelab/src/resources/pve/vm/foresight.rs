@@ -4,7 +4,7 @@ use pve_client::{VmId, VolumeId};
 use tf_framework::prelude::*;
 
 use super::model::Vm;
-use super::{cpu, hotplug};
+use super::{cpu, disk, hotplug};
 
 /// Settings that a running machine takes only at its next start (qemu-server 9.2.6, `QemuServer.pm`: what is neither
 /// taken at once nor plugged in).
@@ -77,21 +77,13 @@ fn machine(vm: &Value) -> String {
 
 fn shrinking(before: &Value, plan: &mut Plan<'_, Vm>) {
     let after = plan.planned.clone();
-    for (slot, disk) in entries(&after, "disks") {
+    for (slot, wanted) in entries(&after, "disks") {
         let path = Path::from("disks").key(slot);
-        let size = |disk: &Value| disk.attribute("size_gib").as_number().and_then(Number::to_i64);
-        if let (Some(has), Some(wants)) = (size(before.at(&path)), size(disk))
-            && wants < has
-        {
-            plan.error(
-                path.then("size_gib"),
-                "Disk cannot shrink",
-                format!(
-                    "The disk {slot:?} of {} has {has} GiB, and this configuration asks for {wants}. Proxmox VE cannot \
-                     shrink disks. Set `size_gib` to {has} or more.",
-                    machine(before)
-                ),
-            );
+        let size =
+            |disk: &Value| disk.attribute("size_gib").as_number().and_then(Number::to_i64)?.try_into().ok();
+        if let (Some(has), Some(wants)) = (size(before.at(&path)), size(wanted)) {
+            let problem = disk::shrinks(slot, has, wants, &machine(before));
+            problem.into_iter().for_each(|problem| plan.push(problem));
         }
     }
 }

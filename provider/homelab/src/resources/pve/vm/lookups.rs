@@ -5,9 +5,9 @@ use tf_framework::prelude::*;
 
 use super::fingerprint::fingerprint;
 use super::model::Vm;
-use super::placement::{self, Placement};
+use super::placement::Placement;
 use super::plan::no_template;
-use super::{capacity, carry, config, known_as, migration, new_drives, ownership, takeover};
+use super::{capacity, carry, config, inherited, known_as, migration, ownership, takeover};
 use crate::cx::Cx;
 use crate::errors::{self, Explain as _};
 use crate::memory::Expected;
@@ -34,7 +34,6 @@ pub(super) async fn check(
         return Ok(false);
     }
     check_nodes(&cluster, node, plan);
-    check_storages(cx, &cluster, node, plan);
     if let Some(before) = before {
         migration::check(&cluster, before, node, plan);
         return Ok(false);
@@ -64,16 +63,6 @@ fn check_node(cluster: &Cluster, node: &str, path: impl Into<Path>, plan: &mut P
     // A list may name nodes that are down.
     if path == Path::from("node_name") || !cluster.nodes.iter().any(|found| found.name.as_str() == node) {
         plan.push(problem.at(path));
-    }
-}
-
-/// Storages that new volumes go to.
-fn check_storages(cx: &Cx, cluster: &Cluster, node: &NodeName, plan: &mut Plan<'_, Vm>) {
-    let planned = plan.planned.clone();
-    for path in placement::storage_paths(&planned) {
-        let Some(name) = planned.at(&path).as_str() else { continue };
-        let problem = presence::storage_problem(cx, cluster, node, name, presence::DISKS);
-        problem.into_iter().for_each(|problem| plan.push(problem.at(path.clone())));
     }
 }
 
@@ -207,8 +196,8 @@ async fn wanted_source(cx: &Cx, pve: &Pve, node: &NodeName, plan: &mut Plan<'_, 
     Ok(found)
 }
 
-/// What has to be known of the source itself: the drives that it gives, if one is named without a storage, and those that
-/// another node does not see. Says whether the clone has to be carried there.
+/// What has to be known of the source itself: what the clone has from it and names in part, and drives that another node does
+/// not see. Says whether the clone has to be carried there.
 async fn check_config(
     cx: &Cx,
     pve: &Pve,
@@ -217,16 +206,20 @@ async fn check_config(
     node: &NodeName,
     plan: &mut Plan<'_, Vm>,
 ) -> Result<bool> {
-    let lacks = new_drives::lacks(None, plan.config);
+    let questions = inherited::questions(None, plan);
     let is_elsewhere = source.node != *node;
-    if lacks.is_empty() && !is_elsewhere {
+    if questions.is_empty() && !is_elsewhere {
         return Ok(false);
     }
     let what = format!("read VM {} on node {:?}", source.id, source.node.as_str());
-    let found = match pve.vm_config(source).await {
+    let found = match cx.memory() {
+        Some(memory) => memory.source(pve, source).await,
+        None => pve.vm_config(source).await.map(Into::into),
+    };
+    let found = match found {
         Err(error) if error.is_not_found() => return Ok(false),
         found => found.explain::<Vm>(cx, what)?,
     };
-    new_drives::tell(&lacks, &found, plan);
+    inherited::ask(&questions, &found, plan);
     Ok(is_elsewhere && carry::check(cluster, source, &found, node, plan))
 }

@@ -1,15 +1,13 @@
 //! What a new drive has to be told: where its volume goes, and how large it is.
 
-use pve_client::{VmAddress, VmConfig};
+use pve_client::VmConfig;
 use tf_framework::prelude::*;
 
-use super::model::Vm;
-use super::{cloud_init, disk, firmware, observe, ownership, seed, slot};
-use crate::cx::Cx;
-use crate::errors::Explain as _;
+use super::inherited::Question;
+use super::{cloud_init, disk, firmware, seed, slot};
 
 /// An argument that is missing, unless the machine has the drive already: then an argument without it is about that one.
-pub(super) struct Lack {
+struct Lack {
     drive: Drive,
     problem: Diagnostic,
 }
@@ -21,38 +19,27 @@ enum Drive {
     CloudInit,
 }
 
-/// Tells what the drives of a plan lack. What a clone has from its template is looked at where the template is found.
-pub(super) async fn plan(cx: &Cx, before: Option<&Value>, plan: &mut Plan<'_, Vm>) -> Result<()> {
-    if before.is_none() && !plan.planned.attribute("clone").is_null() {
-        return Ok(());
-    }
-    let lacks = lacks(before, plan.config);
-    if lacks.is_empty() {
-        return Ok(());
-    }
-    let present = match before {
-        None => Some(VmConfig::default()),
-        Some(before) => present(cx, before).await?,
+/// Asks whether the drives that lack something are there.
+pub(super) fn questions(before: Option<&Value>, config: &Value) -> Vec<Question> {
+    let question = |lack: Lack| -> Question {
+        Box::new(move |found| (!lack.drive.is_in(found)).then(|| lack.problem.clone()))
     };
-    present.iter().for_each(|present| tell(&lacks, present, plan));
-    Ok(())
+    lacks(before, config).into_iter().map(question).chain(sizes(before, config)).collect()
 }
 
-/// The machine as it is; nothing if nobody can be asked.
-async fn present(cx: &Cx, before: &Value) -> Result<Option<VmConfig>> {
-    let node = before.attribute("current_node").as_str().and_then(|node| node.parse().ok());
-    let (Ok(pve), Some(id), Some(node)) = (cx.pve(), ownership::vm_id(cx.operation()), node) else {
-        return Ok(None);
+/// A disk from a template, or from somebody, may be larger than it is to be.
+fn sizes(before: Option<&Value>, config: &Value) -> Vec<Question> {
+    let disks = config.attribute("disks").as_entries().into_iter().flatten();
+    let question = |(slot, wanted): (&String, &Value)| -> Option<Question> {
+        let is_known = before.is_some_and(|before| before.at(&Path::from("disks").key(slot)).is_set());
+        let wants = wanted.attribute("size_gib").as_number().and_then(Number::to_i64);
+        let (slot, wants) = (slot.clone(), u64::try_from(wants.filter(|_| !is_known)?).ok()?);
+        Some(Box::new(move |found| {
+            let has = disk::in_slot(found, &slot)?.size()?.gib_rounded_up();
+            disk::shrinks(&slot, has, wants, "the machine or its template")
+        }))
     };
-    match pve.vm_config(&VmAddress::new(node, id)).await {
-        Err(error) if observe::may_have_moved(&error) => Ok(None),
-        found => found.map(Some).explain::<Vm>(cx, format_args!("read VM {id}")),
-    }
-}
-
-/// Tells what is missing, given what the machine, or what it is made from, has.
-pub(super) fn tell(lacks: &[Lack], present: &VmConfig, plan: &mut Plan<'_, Vm>) {
-    lacks.iter().filter(|lack| !lack.drive.is_in(present)).for_each(|lack| plan.push(lack.problem.clone()));
+    disks.filter_map(question).collect()
 }
 
 impl Drive {
@@ -69,7 +56,7 @@ impl Drive {
 }
 
 /// What each drive that the state does not have lacks, if it is to be made.
-pub(super) fn lacks(before: Option<&Value>, config: &Value) -> Vec<Lack> {
+fn lacks(before: Option<&Value>, config: &Value) -> Vec<Lack> {
     let has = |path: &Path| before.is_some_and(|before| before.at(path).is_set());
     let mut lacks = Vec::new();
     for (slot, wanted) in config.attribute("disks").as_entries().into_iter().flatten() {
@@ -115,6 +102,7 @@ fn cloud_init_lacks(config: &Value) -> bool {
 mod tests {
     use serde_json::json;
 
+    use super::super::model::Vm;
     use super::*;
 
     #[track_caller]
@@ -128,11 +116,9 @@ mod tests {
         let before = before.map(vm);
         let values = has.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let present = VmConfig { values: values.collect(), digest: None };
-        let found: Vec<String> = lacks(before.as_ref(), &vm(config))
-            .into_iter()
-            .filter(|lack| !lack.drive.is_in(&present))
-            .map(|lack| lack.problem.path.unwrap().to_string())
-            .collect();
+        let problems = questions(before.as_ref(), &vm(config)).into_iter();
+        let found: Vec<String> =
+            problems.filter_map(|question| Some(question(&present)?.path.unwrap().to_string())).collect();
         assert_eq!(found, blamed);
     }
 
@@ -163,6 +149,9 @@ mod tests {
         check(Some(config.clone()), config.clone(), &[], &[]);
         let has = [("scsi0", "tank:vm-100-disk-0,size=8G"), ("efidisk0", "tank:vm-100-disk-1,size=1M")];
         check(None, config.clone(), &has, &[]);
+        let small = json!({"disks": {"scsi0": {"size_gib": 4}}});
+        check(None, small.clone(), &has, &["disks[\"scsi0\"].size_gib"]);
+        check(Some(small.clone()), small, &has, &[]);
         let other = [("scsi0", "local:iso/a.iso,media=cdrom"), ("ide2", "tank:vm-100-cloudinit,media=cdrom")];
         check(
             Some(json!({})),

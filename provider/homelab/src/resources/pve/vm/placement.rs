@@ -212,6 +212,7 @@ mod tests {
         let storage = |node: &str, name: &str| ClusterStorage {
             name: name.parse().unwrap(),
             node: node.parse().unwrap(),
+            kind: "dir".to_owned(),
             shared: false,
             content: BTreeSet::new(),
             total_bytes: None,

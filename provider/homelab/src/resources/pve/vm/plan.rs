@@ -51,7 +51,10 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
     data_disks::plan(cx, before.as_ref(), plan).await?;
     volumes::check(cx, before.as_ref(), &placement, plan).await?;
     super::new_machine::plan(before.as_ref(), plan);
-    super::new_drives::plan(cx, before.as_ref(), plan).await?;
+    super::boot_order::plan(before.as_ref(), plan);
+    super::inherited::plan(cx, before.as_ref(), plan).await?;
+    super::cpu_model::check(cx, before.as_ref(), &placement, plan).await;
+    super::storages::check(cx, before.as_ref(), &placement, plan).await?;
     super::left_behind::plan(cx, before.as_ref(), &placement, plan).await?;
     super::root_only::plan(cx, before.as_ref(), plan);
     super::passthrough::plan(cx, before.as_ref(), &placement, plan).await?;
@@ -61,6 +64,9 @@ pub(super) async fn plan(cx: &Cx, plan: &mut Plan<'_, Vm>) -> Result<()> {
         && let Some(id) = plan.planned.attribute("vm_id").as_number().and_then(Number::to_i64)
         && let Ok(id) = VmId::try_from(id)
     {
+        if cx.expects(&Expected::Vm(id)) {
+            plan.push(planned_twice(id));
+        }
         cx.expect(Expected::Vm(id));
     }
     wishes::plan(cx, kept_from, plan);
@@ -77,6 +83,17 @@ fn power(plan: &mut Plan<'_, Vm>) {
         Some(template) => plan.set("started", !template),
         None => plan.mark_unknown("started"),
     }
+}
+
+/// The warning for the second of two machines with one ID. A plugin that is kept running plans the same machine twice, so it
+/// is not an error.
+fn planned_twice(id: VmId) -> Diagnostic {
+    Diagnostic::warning(
+        "VM ID is planned twice",
+        format!("Another machine with the ID {id} is planned already, and only one can have it. Give this one another ID, or none: \
+                 then it gets a free one."),
+    )
+    .at("vm_id")
 }
 
 /// The message for a machine to clone that is not there.
@@ -97,7 +114,7 @@ pub(super) fn no_such_template(clone: &super::clone::Clone) -> Error {
         "Template does not exist",
         format!(
             "{} Check it, and that the login has the privilege VM.Audit for the template: Proxmox VE hides machines \
-             silently.",
+             silently. If this configuration makes the template, name it by `clone.vm_id`, which waits for it.",
             clone.nothing_found()
         ),
     )

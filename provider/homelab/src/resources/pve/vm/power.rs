@@ -33,7 +33,7 @@ impl Machine<'_> {
             let seconds = seconds.max(1);
             match self.task("restart", || self.pve.reboot_vm(&self.at, Some(seconds))).await {
                 result if is_managed => return self.explain(result, "restart").map(drop),
-                Ok(done) if !is_ha(&done) => return Ok(()),
+                Ok(done) if !is_ha(&done) => return self.come_back().await,
                 Ok(_) => {}
                 // A guest that does not react, or an answer that was lost: the hard way works in either case.
                 Err(PveError::TaskFailed { .. } | PveError::MaybeApplied { .. }) => {}
@@ -42,6 +42,15 @@ impl Machine<'_> {
         }
         self.stop(0).await?;
         self.start().await
+    }
+
+    /// Sees a machine run again that was shut down for a restart. The node starts it after that task has ended, and does not
+    /// say so if that fails; one more start does.
+    async fn come_back(&self) -> Result<()> {
+        match self.becomes(true, LATE).await {
+            Err(PveError::TimedOut { .. }) => self.start().await,
+            result => self.explain(result, "restart"),
+        }
     }
 
     /// Whether the machine runs.

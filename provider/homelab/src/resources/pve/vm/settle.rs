@@ -133,6 +133,12 @@ impl Machine<'_> {
                 }
                 continue;
             }
+            let sizes = present.size().map(Size::gib_rounded_up).zip(disk.size_gib.known().copied());
+            if let Some(problem) =
+                sizes.and_then(|(has, wants)| disk::shrinks(slot, has, wants, &self.at.to_string()))
+            {
+                return Err(problem.into());
+            }
             let format = disk.format.known().map(String::as_str);
             settled.any |= self.move_volume(slot, &present, disk.storage_name.known(), format).await?;
             settled.any |= self.grow(slot, &present, disk).await?;

@@ -43,9 +43,31 @@ pub(super) async fn check(
         };
         if !there.iter().any(|found| is_in(&volume, found)) {
             plan.error(path, "Volume does not exist", missing(&volume, node.as_str()));
+        } else if let Some((path, size)) = wanted_size(&path, plan.planned) {
+            // What cannot be told now, the import tells.
+            let has = memory.image_size(&pve, node, &volume).await.ok().flatten();
+            let has = has.map(|bytes| bytes.div_ceil(1 << 30)).filter(|has| *has > size);
+            has.into_iter()
+                .for_each(|has| plan.error(path.clone(), "Image is larger", larger(&volume, has, size)));
         }
     }
     Ok(())
+}
+
+/// The size in GiB that a disk is to have whose image a path names.
+fn wanted_size(path: &Path, vm: &Value) -> Option<(Path, u64)> {
+    let import = Path::from("import_from").0;
+    let disk = Path(path.0.strip_suffix(&*import)?.to_vec());
+    let path = disk.then("size_gib");
+    let size = vm.at(&path).as_number().and_then(Number::to_i64)?;
+    Some((path, u64::try_from(size).ok()?))
+}
+
+fn larger(image: &VolumeId, has: u64, wants: u64) -> String {
+    format!(
+        "The image \"{image}\" is a disk of {has} GiB, and this one is to have {wants}. Proxmox VE cannot shrink disks. Set \
+         `size_gib` to {has} or more, or remove it to keep the size of the image."
+    )
 }
 
 /// Whether a volume is one that a storage lists, or a disk inside of it.

@@ -8,6 +8,8 @@ use pve_client::{AgentInterface, Error as PveError, Net, Problem, VmConfig};
 use serde_json::Value as Json;
 use tf_framework::prelude::*;
 
+use super::agent;
+use super::inherited::Question;
 use super::machine::Machine;
 use super::model::Vm;
 use super::slot;
@@ -231,19 +233,33 @@ pub(super) fn plan(before: Option<&Value>, restarts: bool, plan: &mut Plan<'_, V
     }
 }
 
-/// A new machine without an agent cannot be waited for. What a clone gets from its template is not known.
+/// A machine without an agent cannot be waited for.
 fn without_agent(before: Option<&Value>, plan: &mut Plan<'_, Vm>) {
-    let enabled = plan.planned.at(&"agent.enabled".into()).clone();
-    let certain = enabled == Value::Bool(false)
-        || enabled.is_null() && before.is_none() && plan.planned.attribute("clone").is_null();
-    if certain {
-        plan.error(
-            "wait_for",
-            "Guest agent is disabled",
-            "What runs inside is asked through the guest agent, which this machine does not enable. Set `agent = { enabled = \
-             true }`, and use an image with `qemu-guest-agent`, or remove `wait_for`.",
-        );
+    let enabled = |vm: &Value| vm.at(&"agent.enabled".into()).clone();
+    let loses_it = before.is_some_and(|before| !enabled(before).is_null()) && enabled(plan.planned).is_null();
+    if loses_it || enabled(plan.planned) == Value::Bool(false) {
+        plan.push(no_agent());
     }
+}
+
+/// Where no argument says whether there is an agent, the machine or its template knows.
+pub(super) fn questions(before: Option<&Value>, after: &Value) -> Vec<Question> {
+    let waits =
+        |vm: &Value| vm.attribute("wait_for").is_set() && vm.attribute("started").as_bool() != Some(false);
+    let names = |vm: &Value| vm.attribute("agent").is_set() || vm.attribute("agent").is_unknown();
+    if !waits(after) || names(after) || before.is_some_and(|before| waits(before) || names(before)) {
+        return Vec::new();
+    }
+    vec![Box::new(|found| (!agent::is_enabled(found)).then(no_agent))]
+}
+
+fn no_agent() -> Diagnostic {
+    Diagnostic::error(
+        "Guest agent is disabled",
+        "What runs inside is asked through the guest agent, which this machine does not enable. Set `agent = { enabled = \
+         true }`, and use an image with `qemu-guest-agent`, or remove `wait_for`.",
+    )
+    .at("wait_for")
 }
 
 /// Rules over several arguments.

@@ -121,6 +121,7 @@ mod tests {
         let storage = |name: &str, node: &str, shared, content: &str| ClusterStorage {
             name: name.parse().unwrap(),
             node: node.parse().unwrap(),
+            kind: "dir".to_owned(),
             shared,
             content: [content.to_owned()].into(),
             total_bytes: None,
