@@ -213,3 +213,36 @@ fn a_volume_that_a_stranger_has_is_not_put_on_a_second_bus() {
         workspace.destroy().ok();
     });
 }
+
+#[test]
+fn a_volume_that_comes_back_to_a_machine_by_hand_is_taken_out_before_that_starts() {
+    with_each_cli(|cli| {
+        let lab = with_pool();
+        let workspace = Workspace::new(cli);
+        let other = "resource \"homelab_pve_vm\" \"other\" {\n  node_name = \"pve1\"\n  vm_id = 501\n  name = \"other\"\n  started = \
+                     false\n}\n";
+        let disk = disk("deletion_protection = false");
+        let parked = format!("{disk}{other}");
+        let attached = format!("{parked}{}", app("data_disks = { scsi1 = homelab_pve_data_disk.pg.id }"));
+        for (text, user) in [(attached, "VM 500 uses it"), (parked, "the disk is parked")] {
+            workspace.configure(&lab.provider_block(), &text);
+            workspace.apply().ok();
+            let volume = workspace.resource(DISK)["volume_id"].as_str().unwrap().to_owned();
+            // As the rollback of a snapshot does from when the machine had the disk.
+            lab.edit(&place(501), &json!({ "scsi3": format!("{volume},backup=1") }));
+            workspace.configure(&lab.provider_block(), &text.replace("started = false", "started = true"));
+            let said = workspace.plan().prose();
+            assert!(said.contains("Volume is used twice") && said.contains(user), "{said}");
+            workspace.apply().ok();
+            workspace.plan_is_empty();
+            assert_eq!(lab.get("/lab/double-use"), json!({}));
+            assert_eq!(lab.config(&place(501))["scsi3"], Value::Null);
+            let status = lab.get("/api2/json/nodes/pve1/qemu/501/status/current");
+            assert_eq!(status["data"]["status"], "running", "{status}");
+            workspace.configure(&lab.provider_block(), &text);
+            workspace.apply().ok();
+        }
+        workspace.destroy().ok();
+        assert_eq!(lab.guests(), Vec::<String>::new());
+    });
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pve_client::{Params, Pve, VmAddress, VmConfig, VmId};
+use pve_client::{Drive, Params, Pve, VmAddress, VmConfig, VmId};
 use tf_framework::prelude::*;
 
 use super::adopt::attached_to;
@@ -178,11 +178,29 @@ pub(in crate::resources::pve) async fn detach(
             .await?;
     }
     if work.recorded().is_none_or(|attachment| attachment.vm != at.id) {
-        return Ok(None);
+        let tier = work.holder().record.tier;
+        return Ok(take_out(cx, pve, at, id).await?.then_some(tier));
     }
     work.bring(&Goal::Parked, Some(at)).await?;
     hand_on(cx, &mut work).await?;
     Ok(Some(work.holder().record.tier))
+}
+
+/// Takes a volume out of a machine that its holder's record does not name. Nobody loses it: the holder has it, or another
+/// machine. Says whether it was there.
+async fn take_out(cx: &Cx, pve: &Pve, at: &VmAddress, id: &DataDiskId) -> Result<bool> {
+    let what = format!("take the data disk {id} out of VM {}", at.id);
+    let config = pve.vm_config(at).await.explain::<DataDisk>(cx, &what)?;
+    let owner = |drive: &Drive| drive.volume().and_then(|volume| volume.owner());
+    let slots = sight::disks(&config).filter(|(_, drive)| owner(drive) == Some(id.holder));
+    let slots: Vec<String> = slots.map(|(slot, _)| slot.to_owned()).collect();
+    if slots.is_empty() {
+        return Ok(false);
+    }
+    let digest = config.digest.as_deref();
+    let write = || pve.set_vm_config(at, Params::new(), &slots, digest);
+    pve.patiently(write).await.explain::<DataDisk>(cx, what)?;
+    Ok(true)
 }
 
 /// Gives a parked disk to the machine that waits for it. One that cannot have it asks again by itself: its next refresh
@@ -218,8 +236,8 @@ pub(in crate::resources::pve) async fn read(
         let found = present(cx, pve, at, config).await?;
         return Ok(Some(found).filter(|found| !found.is_empty()));
     };
-    let Some(stated) = stated else { return Ok(None) };
-    let mut found = BTreeMap::new();
+    let mut found = strays(cx, pve, at, config, stated).await?;
+    let Some(stated) = stated else { return Ok(Some(found).filter(|found| !found.is_empty())) };
     for (slot, drive) in sight::disks(config) {
         let Some(id) = stated.get(slot) else { continue };
         let owner = drive.volume().and_then(|volume| volume.owner());
@@ -236,6 +254,50 @@ pub(in crate::resources::pve) async fn read(
         }
     }
     Ok(Some(found))
+}
+
+/// The data disks that a machine has on a bus though neither its state nor their holders' records say so: somebody has put
+/// them there, or a snapshot has brought them back. Another machine may write to them, so they have to go.
+async fn strays(
+    cx: &Cx,
+    pve: &Pve,
+    at: &VmAddress,
+    config: &VmConfig,
+    stated: Option<&BTreeMap<String, DataDiskId>>,
+) -> Result<BTreeMap<String, DataDiskId>> {
+    let mut found = BTreeMap::new();
+    for (slot, drive) in sight::disks(config) {
+        let owner = drive.volume().and_then(|volume| volume.owner()).filter(|owner| *owner != at.id);
+        let Some(owner) = owner.filter(|_| stated.is_none_or(|stated| !stated.contains_key(slot))) else {
+            continue;
+        };
+        let what = format!("read the owner of the disk {slot:?} of VM {}", at.id);
+        let guests = pve.guests().await.explain::<DataDisk>(cx, &what)?;
+        if !guests.iter().any(|guest| guest.id == owner && holder::is_holder(guest)) {
+            continue;
+        }
+        let holder = pve.find_vm(owner, Some(&at.node)).await.explain::<DataDisk>(cx, what)?;
+        let Some(record) = holder.as_ref().and_then(|(_, config)| holder::record(config)) else { continue };
+        let user = record.at.as_ref().map(|attachment| attachment.vm);
+        if user == Some(at.id) {
+            continue;
+        }
+        let other = user.map_or_else(|| "the disk is parked".to_owned(), |user| format!("VM {user} uses it"));
+        cx.operation().warn(Diagnostic::warning(
+            "Volume is used twice",
+            format!(
+                "VM {} on node {:?} has the volume of the data disk {:?} in the slot {slot:?}, and {other}: somebody has \
+                 attached it by hand, or rolled a snapshot back that includes it. Machines that write to one volume destroy \
+                 what is on it. The apply takes it out of VM {}, where it is not named in `data_disks`, before anything else.",
+                at.id,
+                at.node.as_str(),
+                record.name,
+                at.id
+            ),
+        ));
+        found.insert(slot.to_owned(), record.id(owner));
+    }
+    Ok(found)
 }
 
 /// Every data disk that a machine uses, by slot.
