@@ -128,11 +128,13 @@ fn what_a_machine_names_is_told_unless_it_is_there_or_made_before() {
         assert!(!applied.contains("does not exist"), "{applied}");
         workspace.plan_is_empty();
 
-        // A machine that stays as it is asks for nothing.
+        // A machine that stays as it is asks for no bridges; the bridge itself is read from the whole network.
         let before = lab.wire().len();
         workspace.plan_is_empty();
         let asked = lab.wire().split_off(before);
-        assert!(asked.iter().all(|call| call["path"] != "/api2/json/nodes/pve1/network"), "{asked:?}");
+        let bridges = "/api2/json/nodes/pve1/network?type=any_bridge";
+        assert!(lab.wire().iter().any(|call| call["path"] == bridges), "the question has another name now");
+        assert!(asked.iter().all(|call| call["path"] != bridges), "{asked:?}");
         workspace.destroy().ok();
     });
 }
