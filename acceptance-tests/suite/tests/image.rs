@@ -178,7 +178,7 @@ fn a_compressed_file_that_a_node_fetches_is_kept_as_what_it_holds() {
         assert_eq!(workspace.resource(ADDRESS)["size_bytes"], 8000);
         assert_eq!(kept(), sha256(&disc));
         // Somebody puts another file there. Its node cannot compare it with the checksum of the compressed one.
-        lab.request("DELETE", "/api2/json/nodes/pve1/storage/shared/content/shared:iso/cd.iso", None);
+        lab.request("DELETE", "/api2/json/nodes/pve1/storage/shared/content/shared:iso/cd.iso?delay=5", None);
         let other = files.put("cd.iso", b"nothing");
         let fetch = json!({ "url": other, "content": "iso", "filename": "cd.iso" }).to_string();
         lab.request("POST", "/api2/json/nodes/pve1/storage/shared/download-url", Some(&fetch));
