@@ -70,6 +70,32 @@ fn memory_of_a_machine_that_does_not_run_is_warned_of_and_refused() {
 }
 
 #[test]
+fn a_disk_that_has_no_snapshots_is_warned_of() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        for (disk, is_warned) in [
+            ("storage_name = \"shared\"", true),
+            ("storage_name = \"shared\", format = \"qcow2\"", false),
+            ("storage_name = \"local-lvm\"", false),
+        ] {
+            let machine = format!(
+                "resource \"homelab_pve_vm\" \"vm\" {{\n  node_name = \"pve1\"\n  vm_id = 300\n  started = false\n  disks = {{ \
+                 scsi0 = {{ {disk}, size_gib = 1 }} }}\n}}\n"
+            );
+            workspace.configure(&lab.provider_block(), &machine);
+            workspace.apply().ok();
+            workspace.configure(&lab.provider_block(), &(machine + &snapshot("")));
+            let plan = workspace.plan();
+            assert_eq!(plan.code, Some(2), "{}", plan.text);
+            let said = plan.prose().contains("VM 300 has a disk that Proxmox VE makes no snapshots of");
+            assert_eq!(said, is_warned, "{disk}\n{}", plan.text);
+            workspace.destroy().ok();
+        }
+    });
+}
+
+#[test]
 fn a_clone_is_what_a_snapshot_has() {
     with_each_cli(|cli| {
         let lab = Lab::start();

@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::{Call, Error, Params, Pve, Result, SnapshotName, Upid, VmAddress, VmConfig, decode::Fields as _};
+use crate::{
+    Call, Error, Params, Pve, Result, SnapshotName, Upid, VmAddress, VmConfig,
+    decode::{Fields as _, truth},
+};
 
 /// A snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +57,12 @@ impl Pve {
         let mut found: Vec<Snapshot> = rows.iter().filter_map(Snapshot::decode).collect();
         found.sort_by(|a, b| (a.created_at, &a.name).cmp(&(b.created_at, &b.name)));
         Ok(found)
+    }
+
+    /// Whether all disks of a machine are where snapshots can be made.
+    pub async fn can_snapshot(&self, vm: &VmAddress) -> Result<bool> {
+        let call = Call::get(vm.path("/feature")).with(Params::new().set("feature", "snapshot"));
+        Ok(self.send(&call).await?.get("hasFeature").and_then(truth).unwrap_or(true))
     }
 
     /// One snapshot.

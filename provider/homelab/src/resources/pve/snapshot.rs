@@ -136,6 +136,26 @@ async fn check_running(cx: &Cx, want: &Snapshot, plan: &mut Plan<'_, Snapshot>) 
     Ok(())
 }
 
+/// Warns of a machine with disks of which there can be no snapshot now: the same run may move them.
+async fn check_disks(cx: &Cx, want: &Snapshot, plan: &mut Plan<'_, Snapshot>) {
+    let Ok(pve) = cx.pve() else { return };
+    // Whoever may not look is told nothing.
+    let Ok(guests) = pve.guests().await else { return };
+    let Some(guest) = guests.iter().find(|guest| guest.id == want.id().vm) else { return };
+    let at = VmAddress::new(guest.node.clone(), guest.id);
+    if let Ok(false) = pve.can_snapshot(&at).await {
+        plan.warn(
+            "vm_id",
+            "Disks without snapshots",
+            format!(
+                "VM {} has a disk that Proxmox VE makes no snapshots of, so the apply fails unless that is moved before. \
+                 Snapshots need qcow2 files, or a storage such as `lvmthin`, `zfspool`, `rbd` or `btrfs`.",
+                at.id
+            ),
+        );
+    }
+}
+
 impl Resource for Snapshot {
     type Cx = Cx;
     type Id = SnapshotId;
@@ -159,6 +179,7 @@ impl Resource for Snapshot {
         if let Some(want) = plan.want().filter(|_| plan.is_create()) {
             let machine = [("vm_id".into(), Expected::Vm(want.id().vm))];
             cx.check_there(plan, machine).await;
+            check_disks(cx, &want, plan).await;
         }
         let vm = plan.want().or_else(|| plan.prior.clone()).map(|snapshot| snapshot.vm_id);
         match vm {
