@@ -56,6 +56,12 @@ async fn a_disk_in_a_snapshot_of_its_machine_does_not_move() {
         let (writes, run) = (world.lab.writes(), world.apply(Some(&config)).await);
         assert!(!run.worked && run.said.contains("Snapshot keeps volume"), "{}", run.said);
         assert_eq!(world.lab.writes(), writes, "nothing was begun");
+        if ownership == "transfer" {
+            world.disk_config["storage_name"] = json!("local-lvm");
+            let run = world.apply(Some(&machine(500, None))).await;
+            assert!(!run.worked && run.said.contains("Snapshot keeps volume"), "{}", run.said);
+            assert!(world.guest(500)["scsi1"].is_string(), "the guest keeps what cannot be given back");
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::record::{Record, Successor};
 use super::steps::{Goal, Stuck};
 use super::tier::BackupTier;
 use super::work::Work;
-use super::{companions, sight, update};
+use super::{companions, sight, storage, update};
 use crate::cx::Cx;
 use crate::errors::Explain as _;
 
@@ -181,9 +181,30 @@ pub(in crate::resources::pve) async fn detach(
         let tier = work.holder().record.tier;
         return Ok(take_out(cx, pve, at, id).await?.then_some(tier));
     }
+    refuse_snapshot(cx, pve, at, work.holder()).await?;
     work.bring(&Goal::Parked, Some(at)).await?;
     hand_on(cx, &mut work).await?;
     Ok(Some(work.holder().record.tier))
+}
+
+/// A volume that the machine owns cannot leave it while a snapshot includes it. That is looked for before the guest loses
+/// the disk.
+async fn refuse_snapshot(cx: &Cx, pve: &Pve, at: &VmAddress, holder: &Holder) -> Result<()> {
+    if holder.sight().volume().is_some() {
+        return Ok(());
+    }
+    let what = format!("read VM {} on node {:?}", at.id, at.node.as_str());
+    let config = match pve.vm_config(at).await {
+        Err(error) if error.is_not_found() => return Ok(()),
+        config => config.explain::<DataDisk>(cx, what)?,
+    };
+    let record = &holder.record;
+    let is_it = |drive: &Drive| drive.options.value("serial") == Some(&record.serial);
+    let Some((_, drive)) = sight::disks(&config).find(|(_, drive)| is_it(drive)) else { return Ok(()) };
+    match storage::snapshot_of(cx, pve, at, &drive.file, &record.name).await? {
+        Some(refused) => Err(refused.at("data_disks").into()),
+        None => Ok(()),
+    }
 }
 
 /// Takes a volume out of a machine that its holder's record does not name. Nobody loses it: the holder has it, or another
