@@ -269,3 +269,32 @@ fn an_interface_of_someone_else_is_not_adopted() {
         nothing_left(&lab);
     });
 }
+
+#[test]
+fn what_the_other_interfaces_of_a_node_do_not_allow_is_told_by_the_plan() {
+    with_each_cli(|cli| {
+        let lab = Lab::start();
+        let workspace = Workspace::new(cli);
+        let bridge = |body: &str| resource("bridge", "this", &format!("name = \"vmbr7\"\n{body}"));
+        let gateway = bridge("ipv4_cidr = \"198.51.100.1/24\"\nipv4_gateway = \"198.51.100.254\"");
+        for (configuration, said) in [
+            (resource("bridge", "this", "name = \"vmbr0\""), "already a bridge \"vmbr0\" on node \"pve2\""),
+            (gateway.clone(), "The IPv4 gateway of node \"pve2\" is on \"vmbr0\""),
+            (bridge("ports = [\"eno1\"]"), "the interface \"eno1\" belongs to \"vmbr0\""),
+            (bridge("ports = [\"eno9.5\"]"), "no interface \"eno9\""),
+            (resource("vlan", "this", "name = \"eno9.5\""), "There are: \"eno1\", \"vmbr0\""),
+        ] {
+            workspace.configure(&lab.provider_block(), &configuration);
+            let plan = workspace.plan().prose();
+            assert!(plan.contains(said), "{configuration}\n{plan}");
+        }
+        workspace.configure(&lab.provider_block(), &gateway);
+        let apply = workspace.apply().failed().prose();
+        assert!(apply.contains("Default gateway already exists on interface 'vmbr0'"), "{apply}");
+        let ports = "ports = [homelab_pve_bond.this.name]";
+        let bond = resource("bond", "this", "name = \"bond7\"\ninterfaces = [\"eno1\"]");
+        workspace.configure(&lab.provider_block(), &format!("{bond}{}", bridge(ports)));
+        let plan = workspace.plan().prose();
+        assert!(!plan.contains("no interface \"bond7\""), "{plan}");
+    });
+}

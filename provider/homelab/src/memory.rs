@@ -334,6 +334,8 @@ impl Memory {
 pub(crate) enum Expected {
     /// A bridge of a node.
     Bridge(NodeName, InterfaceName),
+    /// An interface of a node, of any kind.
+    Interface(NodeName, InterfaceName),
     /// A disk of a node that is wiped, and so free again.
     FreeDisk(NodeName, String),
     /// A group of users.

@@ -94,7 +94,7 @@ fn classify(text: &str) -> Problem {
         Problem::NotMember
     } else if has(" not running") {
         Problem::NotRunning
-    } else if has("already exists")
+    } else if has("already exists") && !has("gateway already exists")
         || has("already defined")
         || has("config file already exists")
         || text.starts_with("snapshot name '") && text.ends_with("already used")
@@ -225,6 +225,7 @@ mod tests {
             ("snapshot name 'snap1' already used", P::AlreadyExists),
             ("create storage failed: storage ID 'ds2' already defined", P::AlreadyExists),
             ("interface already exists", P::AlreadyExists),
+            ("Default gateway already exists on interface 'vmbr0'.", P::Other),
             ("Job 'tf-job' already exists", P::AlreadyExists),
             ("no such token 'tk' for user 'pu@pve'", P::NotFound),
             ("delete role failed: role 'EmptyRole' does not exist", P::NotFound),

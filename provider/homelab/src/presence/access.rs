@@ -56,6 +56,7 @@ fn subject(path: &str) -> Option<Subject> {
 fn title(thing: &Expected) -> (&'static str, String) {
     match thing {
         Expected::Bridge(_, name) => ("Bridge", name.to_string()),
+        Expected::Interface(_, name) => ("Interface", name.to_string()),
         Expected::FreeDisk(_, path) => ("Disk", path.clone()),
         Expected::Group(name) => ("Group", name.to_string()),
         Expected::HaResource(id) => ("HA resource", id.to_string()),
@@ -90,7 +91,7 @@ async fn is_there(cx: &Cx, pve: &Pve, memory: &Memory, thing: &Expected) -> Opti
             Some(pve.cluster().await.ok()?.storages.iter().any(|found| found.name == *name))
         }
         Expected::Vm(id) => Some(pve.guests().await.ok()?.iter().any(|guest| guest.id == *id)),
-        Expected::Bridge(..) | Expected::FreeDisk(..) | Expected::Volume(_) => None,
+        Expected::Bridge(..) | Expected::Interface(..) | Expected::FreeDisk(..) | Expected::Volume(_) => None,
     }
 }
 

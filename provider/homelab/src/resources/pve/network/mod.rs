@@ -4,6 +4,7 @@ mod addresses;
 pub(crate) mod batch;
 pub(crate) mod bond;
 pub(crate) mod bridge;
+mod neighbours;
 pub(crate) mod vlan;
 
 use std::fmt;
@@ -78,15 +79,19 @@ pub(super) async fn plan<M: Managed>(cx: &Cx, plan: &mut Plan<'_, M>) -> Result<
         if M::KIND == "bridge" {
             cx.expect(Expected::Bridge(id.node.clone(), id.name.clone()));
         }
+        cx.expect(Expected::Interface(id.node.clone(), id.name.clone()));
         cx.check_node(plan, "node_name", &id.node).await?;
     }
     if let (Ok(pve), Some(batches)) = (cx.pve(), cx.network_batches())
         && !batches.is_busy(&id.node)
         && let Ok(network) = pve.network(&id.node).await
-        && let Some(diff) = network.staged
         && !batches.is_busy(&id.node)
     {
-        plan.push(batch::foreign(&id.node, &diff));
+        match (network.staged, plan.want()) {
+            (Some(diff), _) => plan.push(batch::foreign(&id.node, &diff)),
+            (None, Some(want)) => neighbours::check(cx, &id, &want.settings(), &network.interfaces, plan),
+            (None, None) => {}
+        }
     }
     cx.preflight(plan, &[need(format!("/nodes/{}", id.node), &["Sys.Modify"])]).await
 }
@@ -119,6 +124,7 @@ pub(super) async fn read<M: Managed>(cx: &Cx, id: &InterfaceId, prior: Option<&M
     let network = cx.pve()?.network(&id.node).await.explain::<M>(cx, &what)?;
     let found = network.interfaces.into_iter().find(|one| one.name == id.name);
     let found = found.map(|found| of_its_kind(id, found)).transpose()?;
+    cx.note_managed(&id.title(M::NOUN));
     if let (Some(diff), Some(batches)) = (network.staged, cx.network_batches())
         && batches.hide(&id.node, found.as_ref() == prior)
     {
