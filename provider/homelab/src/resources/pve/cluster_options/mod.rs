@@ -48,8 +48,9 @@ pub struct ClusterOptions {
     #[schema(wire = "email_from", validate = length(3, 254), validate = matches("an e-mail address", is_email))]
     pub email_from: Option<String>,
 
-    /// Proxy that nodes download through, as `http://…`.
-    #[schema(wire = "http_proxy", validate = matches("an address that begins with http://", is_http))]
+    /// Proxy that nodes download through, as `http://…`. A name and a password in it stand in the state, and every login with
+    /// the privilege Sys.Audit can read them in Proxmox VE.
+    #[schema(wire = "http_proxy", sensitive, validate = matches("an address that begins with http://", is_http))]
     pub http_proxy: Option<String>,
 
     /// First three bytes of new MAC addresses. Proxmox VE's default is `BC:24:11`.
