@@ -239,6 +239,43 @@ fn a_file_changed_outside_is_put_there_again_and_machines_stay() {
 }
 
 #[test]
+fn a_file_that_came_without_a_checksum_is_held_to_the_first_one() {
+    with_each_cli(|cli| {
+        let (lab, files, workspace) = (Lab::start(), Files::start(), Workspace::new(cli));
+        let file = lab.folder().join("disk.qcow2");
+        let source = format!("source_file = \"{}\"", file.display());
+        std::fs::write(&file, qcow2(64)).expect("the folder is ours");
+        workspace.configure(&lab.provider_block(), &image(&source));
+        workspace.apply().ok();
+        let mut other = qcow2(64);
+        other.resize(8192, 1);
+        std::fs::write(&file, &other).expect("the folder is ours");
+        workspace.configure(
+            &lab.provider_block(),
+            &image(&format!("{source}\nchecksum = \"{}\"", sha256(&other))),
+        );
+        let plan = workspace.plan().prose();
+        assert!(plan.contains("Image is compared"), "{plan}");
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert_eq!(workspace.resource(ADDRESS)["size_bytes"], 8192);
+        workspace.destroy().ok();
+
+        // A node compares what it has, and fetches only what is another file.
+        let url = files.put("disk.qcow2", &other);
+        let fetched = |more: &str| image(&format!("url = \"{url}\"\n{more}"));
+        workspace.configure(&lab.provider_block(), &fetched("allow_unverified = true"));
+        workspace.apply().ok();
+        let served = files.served();
+        workspace.configure(&lab.provider_block(), &fetched(&format!("checksum = \"{}\"", sha256(&other))));
+        workspace.apply().ok();
+        workspace.plan_is_empty();
+        assert_eq!(files.served(), served);
+        workspace.destroy().ok();
+    });
+}
+
+#[test]
 fn what_cannot_work_is_told_by_the_plan() {
     with_each_cli(|cli| {
         let (lab, workspace) = (Lab::start(), Workspace::new(cli));

@@ -2,8 +2,8 @@
 
 use tf_framework::prelude::*;
 
-use super::Image;
 use super::id::{self, ImageId};
+use super::{Image, is_first_checksum};
 use crate::cx::Cx;
 use crate::errors;
 use crate::memory::Expected;
@@ -203,6 +203,15 @@ fn changed_source(plan: &mut Plan<'_, Image>, prior: &Image, want: &Image) {
             "Image was imported",
             "An import cannot read where a file is from. The apply only notes it; the file stays as it is.",
         ));
+    }
+    if is_first_checksum(prior, want) {
+        plan.mark_unknown("size_bytes");
+        plan.warn(
+            "checksum",
+            "Image is compared",
+            "The file was put there without a checksum, so nobody knows whether it is this one. The apply has the node compare \
+             it, or puts the file there again. Machines that were made from it stay as they are.",
+        );
     }
     if prior.intact.known() == Some(&false) {
         plan.set("intact", true);

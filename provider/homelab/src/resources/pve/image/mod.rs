@@ -57,7 +57,8 @@ pub struct Image {
     pub source_file: Option<String>,
 
     /// Checksum of the file as it is published, compressed or not, such as `sha256:` and its 64 hexadecimal digits; the
-    /// other algorithms are `md5`, `sha1`, `sha224`, `sha384` and `sha512`. A file with another checksum is not kept.
+    /// other algorithms are `md5`, `sha1`, `sha224`, `sha384` and `sha512`. A file with another checksum is not kept. One that
+    /// was put there without is compared by its node, or put there again.
     /// Needed with `url`, unless `allow_unverified` is set. A change replaces the image.
     #[schema(parse, wire = "checksum")]
     pub checksum: Option<Checksum>,
@@ -111,6 +112,12 @@ impl Image {
         let path = format!("{}:{}/{}", self.storage_name, self.content, self.resolved_file_name()?);
         Some(ImageId { node: self.node_name.clone(), volume: path.parse().ok()?, told: Told::default() })
     }
+}
+
+/// Whether a checksum comes to a file that was put there without one. What an import has found is only noted.
+fn is_first_checksum(prior: &Image, want: &Image) -> bool {
+    let was_put = prior.url.is_some() || prior.source_file.is_some();
+    was_put && prior.checksum.is_none() && want.checksum.is_some()
 }
 
 /// What a state says; without one, what an import tells.
@@ -198,7 +205,7 @@ impl Resource for Image {
     }
 
     async fn update(cx: &Cx, id: &ImageId, change: Change<'_, Self>) -> Result<()> {
-        if change.prior.intact.known() == Some(&false) {
+        if change.prior.intact.known() == Some(&false) || is_first_checksum(change.prior, change.want) {
             return transfer::put_again(cx, &cx.pve()?, id, change.want).await;
         }
         Ok(())
