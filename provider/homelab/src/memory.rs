@@ -75,7 +75,7 @@ pub(crate) struct Memory {
     ha_services: Once<(), BTreeSet<HaServiceId>>,
     realms: Once<(), BTreeSet<String>>,
     cpu_models: Once<NodeName, BTreeSet<String>>,
-    image_sizes: Once<VolumeId, Option<u64>>,
+    image_sizes: Once<(NodeName, VolumeId), Option<u64>>,
     sources: Once<VmAddress, VmConfig>,
 }
 
@@ -210,14 +210,14 @@ impl Memory {
         self.cpu_models.get(pve, node.clone(), pve.cpu_models(node)).await
     }
 
-    /// How many bytes the disk in an image has, asked once: images of one name are the same everywhere.
+    /// How many bytes the disk in an image has, as a node sees it, asked once.
     pub(crate) async fn image_size(
         &self,
         pve: &Pve,
         node: &NodeName,
         image: &VolumeId,
     ) -> pve_client::Result<Option<u64>> {
-        Ok(*self.image_sizes.get(pve, image.clone(), pve.volume_size(node, image)).await?)
+        Ok(*self.image_sizes.get(pve, (node.clone(), image.clone()), pve.volume_size(node, image)).await?)
     }
 
     /// The volumes of a storage with a content, as a node sees them, asked once. `everywhere`: all nodes see the same.
