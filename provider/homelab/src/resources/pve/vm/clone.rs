@@ -102,7 +102,9 @@ pub(super) fn validate(config: &Value, out: &mut Diagnostics) {
     }
     let clone = config.attribute("clone");
     let copies = ["storage_name", "format"].into_iter().find(|name| !clone.attribute(name).is_null());
-    if let (Some(Value::Bool(false)), Some(copies)) = (Some(clone.attribute("full")), copies) {
+    if clone.attribute("full").as_bool() == Some(false)
+        && let Some(copies) = copies
+    {
         out.error(
             Path::from("clone").then(copies),
             "Conflicting arguments",
