@@ -72,12 +72,8 @@ fn folders_that_only_root_may_name_live_and_leave_nothing() {
             resource("backup_job", &format!("job_id = \"nightly\"\nschedule = \"daily\"\nall = true\n{body}"))
         };
         for step in [
-            job(
-                "dump_folder = \"/mnt/dump\"\ntemporary_folder = \"/var/tmp/a\"\nscript = \"/usr/local/bin/a\"",
-            ),
-            job(
-                "dump_folder = \"/mnt/other\"\ntemporary_folder = \"/var/tmp/b\"\nscript = \"/usr/local/bin/b\"",
-            ),
+            job("dump_folder = \"/srv/dump\"\ntemporary_folder = \"/srv/a\"\nscript = \"/srv/hooks/a\""),
+            job("dump_folder = \"/srv/other\"\ntemporary_folder = \"/srv/b\"\nscript = \"/srv/hooks/b\""),
             job("storage_name = \"local\""),
         ] {
             workspace.configure(&lab.provider_block_with_password(), &step);
@@ -88,7 +84,7 @@ fn folders_that_only_root_may_name_live_and_leave_nothing() {
             workspace.plan_is_empty();
         }
         for argument in ["dump_folder", "temporary_folder", "script"] {
-            workspace.configure(&lab.provider_block(), &job(&format!("{argument} = \"/mnt/dump\"")));
+            workspace.configure(&lab.provider_block(), &job(&format!("{argument} = \"/srv/dump\"")));
             let (writes, said) = (lab.writes(), workspace.plan());
             assert!(said.prose().contains("Only root may do this"), "{argument}, by a token: {}", said.text);
             assert_eq!(lab.writes(), writes);
